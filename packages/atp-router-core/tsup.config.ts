@@ -1,0 +1,11 @@
+import { defineConfig } from "tsup";
+import { library } from "../../tsup.base.js";
+
+export default defineConfig(
+  library({
+    index: "src/index.ts",
+    "node/index": "src/node/index.ts",
+    "policy/index": "src/policy/index.ts",
+    "testing/index": "src/testing/index.ts",
+  }),
+);
