@@ -1,5 +1,12 @@
 /** What a close code tells the client to do next; bands, so that unknown codes still work (A12). */
-export type CloseAction = "done" | "resume_now" | "resume_backoff" | "new_session" | "reauth" | "fatal" | "backoff_limited";
+export type CloseAction =
+  | "done"
+  | "resume_now"
+  | "resume_backoff"
+  | "new_session"
+  | "reauth"
+  | "fatal"
+  | "backoff_limited";
 
 /** WebSocket close codes of ATP (A12). */
 export const closeCodes = {

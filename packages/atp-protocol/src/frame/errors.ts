@@ -125,14 +125,21 @@ export class AtpError extends Error {
     return new AtpError(known ? content.code : "EINTERNAL", content.message, {
       processed: content.processed,
       ...(content.retry_after_ms === undefined ? {} : { retryAfterMs: content.retry_after_ms }),
-      ...(known ? (content.details === undefined ? {} : { details: content.details }) : { details: { ...content.details, code: content.code } }),
+      ...(known
+        ? content.details === undefined
+          ? {}
+          : { details: content.details }
+        : { details: { ...content.details, code: content.code } }),
     });
   }
 
   /** The way any thrown value enters: an AtpError as it is, all else as `EINTERNAL` with the cause kept. */
   static from(thrown: unknown, code: ErrorCode = "EINTERNAL"): AtpError {
     if (isAtpError(thrown)) return thrown;
-    return new AtpError(code, thrown instanceof Error ? thrown.message : String(thrown), { processed: "maybe", cause: thrown });
+    return new AtpError(code, thrown instanceof Error ? thrown.message : String(thrown), {
+      processed: "maybe",
+      cause: thrown,
+    });
   }
 }
 

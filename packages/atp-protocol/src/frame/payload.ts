@@ -131,7 +131,10 @@ export interface HelloContent {
   readonly client: { readonly name: string; readonly version: string };
   readonly capabilities: readonly string[];
   readonly token?: string;
-  readonly resume?: { readonly resume_token: string; readonly streams: readonly { readonly stream_id: string; readonly last_seq: number }[] };
+  readonly resume?: {
+    readonly resume_token: string;
+    readonly streams: readonly { readonly stream_id: string; readonly last_seq: number }[];
+  };
 }
 
 /** Every limit and lifetime that can refuse a client (A2.2). */

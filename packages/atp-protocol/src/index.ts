@@ -1,0 +1,41 @@
+/**
+ * What travels between an ATP client and a router: frames, codec, endpoint.
+ * Browser-safe; content schemas are at `atp-protocol/schema`, the adapter service at `atp-protocol/adapter`.
+ * @packageDocumentation
+ */
+export { AtpError, errorClasses, isAtpError } from "./frame/errors.js";
+export type { AtpErrorOptions, ErrorCode, ErrorContent, Processed, Retry } from "./frame/errors.js";
+export { closeAction, closeCodes } from "./frame/close-codes.js";
+export type { CloseAction } from "./frame/close-codes.js";
+export { CONNECTION_STREAM, flags, hasFlag, MAX_UINT, qosClasses, strategies, WIRE_VERSION } from "./frame/frame.js";
+export type { Credit, Flag, Frame, MemoryRequest, Meta, Payload, Qos, Strategy, Window } from "./frame/frame.js";
+export { defaultLimits, payloadTypes } from "./frame/payload.js";
+export type {
+  AcceptContent,
+  ChatMessage,
+  ConsensusContent,
+  ConsensusGroup,
+  Evidence,
+  FinalContent,
+  HelloContent,
+  PartialContent,
+  PayloadType,
+  RequestContent,
+  StatusContent,
+  WelcomeContent,
+  WindowUpdateContent,
+  WireLimits,
+} from "./frame/payload.js";
+export type { AdapterOutcome, AdapterTelemetry, Telemetry } from "./frame/telemetry.js";
+export type {
+  Encoded,
+  Endpoint,
+  EndpointConfig,
+  EndpointEffect,
+  EndpointEvent,
+  FrameRefusal,
+  Grant,
+  OutMessage,
+  Role,
+  StreamRef,
+} from "./endpoint/types.js";
