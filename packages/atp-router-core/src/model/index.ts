@@ -1,0 +1,4 @@
+/** Value types that rooms and ports share. */
+export * from "./values.js";
+export * from "./plan.js";
+export * from "./policy.js";

@@ -1,0 +1,4 @@
+/** What the router needs of the outside: small interfaces, with their units and errors. */
+export * from "./adapter-port.js";
+export * from "./ledger-store.js";
+export * from "./other-ports.js";

@@ -1,0 +1,67 @@
+import type { Amounts, BudgetRefusal, Limits, Ms } from "../model/index.js";
+
+/** A scope of a hold, inner ones first: the stream's, the session's, the tenant's. */
+export interface HoldScope {
+  readonly source: BudgetRefusal["limitSource"];
+  /** Unique within its store, such as `tenant:acme`. */
+  readonly key: string;
+  /** Ceilings that apply when the store does not know the scope yet; `setLimit` changes them later. */
+  readonly limits: Limits;
+}
+
+/** Posted and reserved amounts of a scope. Posted parallel calls are always 0. */
+export interface ScopeBalance {
+  readonly limits: Limits;
+  readonly posted: Amounts;
+  readonly reserved: Amounts;
+}
+
+/** The answer to a reservation. */
+export type ReserveResult =
+  | { readonly ok: true }
+  | {
+      readonly ok: false;
+      readonly refusal: BudgetRefusal;
+      /** The least that is left over all scopes, by dimension; absent members are unlimited. May be negative after an overrun. */
+      readonly left: Limits;
+    };
+
+/** A store that could not answer. `applied: unknown` means that the operation may or may not have happened. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+  readonly applied: "no" | "unknown";
+
+  constructor(message: string, applied: "no" | "unknown", cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.applied = applied;
+  }
+}
+
+/**
+ * Where budgets are kept (A7): a two-phase ledger over scopes. A hold is granted over all scopes and dimensions or not at
+ * all; every operation is idempotent by its hold's id; a hold is resolved exactly once, by settle, void or expiry.
+ *
+ * @throws StoreUnavailable from every method, and nothing else.
+ */
+export interface LedgerStore {
+  /** Grants when `posted + reserved + asked <= limit` in every scope and dimension. A known id answers `ok` again. */
+  reserve(hold: string, scopes: readonly HoldScope[], amounts: Amounts, ttlMs: Ms): Promise<ReserveResult>;
+  /** Adds to an open hold, by the same rule. `attempt` makes repeats harmless. */
+  extend(hold: string, attempt: number, more: Amounts): Promise<ReserveResult>;
+  /** The call leaves the router now: expiry posts the hold in full from here on. */
+  dispatched(hold: string): Promise<void>;
+  /** Resolves a hold at what was used, which may be more than was held. Its parallel calls are free again. */
+  settle(hold: string, used: { readonly tokens: number; readonly usdMicros: number }): Promise<void>;
+  /** Resolves a hold whose call never left. */
+  void(hold: string): Promise<void>;
+  /** Sets a scope's ceilings. Lowered ones let holds finish and start nothing. */
+  setLimit(scope: string, limits: Limits): Promise<void>;
+  /** Undefined for a scope that was never used. */
+  read(scope: string): Promise<ScopeBalance | undefined>;
+  /** Forgets a scope that has no open hold, such as an ended stream's. */
+  forget(scope: string): Promise<void>;
+  /** Resolves expired holds; returns their ids. */
+  sweep(): Promise<readonly string[]>;
+  /** Calls `listener` when something may fit now that did not before. Returns the way to stop. */
+  watch(listener: () => void): () => void;
+}

@@ -1,0 +1,96 @@
+import type { AdapterStatus, Failure, Lane, Ms, PolicyDecision, PolicyInput, Principal } from "../model/index.js";
+import type { ErrorContent, Telemetry } from "atp-protocol";
+import type { CallOptions } from "./adapter-port.js";
+
+/** Decides who may ask for what. */
+export interface PolicyPort {
+  /** Which engine this is, such as `cel`, `opa`. */
+  readonly engine: string;
+  /**
+   * Answers at once or later. A policy that cannot decide throws; the router then denies (fail closed).
+   * What it throws is told to the client only as "policy unavailable".
+   */
+  decide(input: PolicyInput, options: CallOptions): PolicyDecision | Promise<PolicyDecision>;
+  /** Whether it can decide now, for readiness. */
+  ready?(): Promise<boolean>;
+}
+
+/** Shared memory: JSON objects under `namespace/key`. */
+export interface MemoryPort {
+  /** Undefined when there is none. Throws when memory cannot be reached; the stream goes on without it. */
+  get(namespace: string, key: string, options: CallOptions): Promise<unknown>;
+  put(namespace: string, key: string, object: unknown, options: CallOptions): Promise<void>;
+  ready?(): Promise<boolean>;
+}
+
+/** What a connection showed of its user. */
+export interface Credentials {
+  /** From `Authorization: Bearer` or HELLO. */
+  readonly token?: string;
+}
+
+/** Tells who a connection is. */
+export interface IdentityPort {
+  /** @throws AtpError `EAUTH` when the token is missing, invalid or expired. */
+  authenticate(credentials: Credentials): Promise<{ readonly principal: Principal; readonly expiresAt?: Ms }>;
+}
+
+/** Time. `now` never goes back; `wall` is Unix milliseconds. */
+export interface Clock {
+  now(): Ms;
+  wall(): number;
+  /** Calls `fn` at `when`, at once when that is past. Returns the way to stop it. */
+  at(when: Ms, fn: () => void): () => void;
+}
+
+/** Randomness. */
+export interface Rng {
+  /** A uniform integer in 0..2^32-1. */
+  u32(): number;
+  /** Unguessable bytes as lower-case hexadecimal text, two characters a byte. */
+  hex(bytes: number): string;
+}
+
+/** What happened, for logs, metrics and decision records. Never prompts, answers or tokens. */
+export type Observation =
+  | {
+      readonly t: "stream.ended";
+      readonly key: string;
+      readonly tenant: string;
+      readonly qos: Lane;
+      readonly strategy: string;
+      readonly taskType: string;
+      readonly outcome: "final" | ErrorContent["code"];
+      readonly telemetry: Telemetry;
+    }
+  | {
+      readonly t: "stream.decision";
+      readonly key: string;
+      readonly tenant: string;
+      readonly record: Readonly<Record<string, unknown>>;
+    }
+  | {
+      readonly t: "adapter.status";
+      readonly adapter: string;
+      readonly from: AdapterStatus;
+      readonly to: AdapterStatus;
+      readonly reason: string;
+    }
+  | { readonly t: "adapter.failed"; readonly adapter: string; readonly key: string; readonly failure: Failure }
+  | {
+      readonly t: "adapter.overrun";
+      readonly adapter: string;
+      readonly key: string;
+      readonly held: number;
+      readonly used: number;
+      readonly dimension: "tokens" | "usdMicros";
+    }
+  | { readonly t: "policy.denied"; readonly key: string; readonly tenant: string; readonly reasons: readonly string[] }
+  | { readonly t: "socket.opened" | "socket.closed"; readonly sockets: number; readonly code?: number }
+  | { readonly t: "violation"; readonly error: ErrorContent; readonly remote: string }
+  | { readonly t: "defect"; readonly id: string; readonly where: string; readonly error: unknown };
+
+/** Sees everything, decides nothing. Must not throw. */
+export interface Observer {
+  observe(observation: Observation): void;
+}
