@@ -1,0 +1,122 @@
+import type { ErrorContent, Payload, Qos, Window, WireLimits } from "atp-protocol";
+import type { AdapterInfo, AdapterStatus, Lane, Limits, Route } from "../model/index.js";
+import type {
+  AdapterPort,
+  Clock,
+  Credentials,
+  IdentityPort,
+  LedgerStore,
+  MemoryPort,
+  Observer,
+  PolicyPort,
+  Rng,
+} from "../ports/index.js";
+import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
+
+/** Limits of a router beside the wire's own. */
+export interface RouterLimits {
+  /** Calls that run at once over all adapters. @default 256 */
+  readonly maxConcurrentCalls: number;
+  /** How long an adapter may take for an Estimate. @default 2000 */
+  readonly estimateTimeoutMs: number;
+  /** How long shared memory may take; late memory is skipped and said so. @default 500 */
+  readonly memoryTimeoutMs: number;
+  /** How long policy may take. @default 1000 */
+  readonly policyTimeoutMs: number;
+  /** The longest a stream may run when its client sets no deadline. @default 600000 */
+  readonly maxStreamMs: number;
+  /** How long a stream may wait for a window to free. @default 30000 */
+  readonly maxWindowWaitMs: number;
+}
+
+/** A tenant's ceilings and rights. */
+export interface TenantConfig {
+  /** Absent: unlimited. */
+  readonly budget?: Limits;
+  /** Lanes it may use; others are lowered to its best one. @default all */
+  readonly lanes?: readonly Lane[];
+}
+
+/** Ceilings of a session: what `control.welcome` calls its lease. */
+export interface Lease {
+  readonly max_parallel: number;
+  readonly max_tokens: number;
+  readonly max_usd_micros: number;
+}
+
+/** What {@link createRouter} is made of. Only `adapters` is needed. */
+export interface RouterConfig {
+  readonly adapters: readonly AdapterPort[];
+  /** @default allows the tool permission `fs.read` and no other */
+  readonly policy?: PolicyPort;
+  /** @default none: `meta.memory` is refused with `ENOROUTE` */
+  readonly memory?: MemoryPort;
+  /** @default in process memory */
+  readonly ledger?: LedgerStore;
+  /** @default everyone is the tenant `default` */
+  readonly identity?: IdentityPort;
+  /** The first route that matches a task wins. @default none */
+  readonly routes?: readonly Route[];
+  readonly tenants?: Readonly<Record<string, TenantConfig>>;
+  readonly lanes?: Partial<Record<Lane, { readonly weight?: number; readonly reserved?: number }>>;
+  /** @default 64 calls, 10,000,000 tokens, 10,000,000 micro-dollars */
+  readonly lease?: Lease;
+  readonly limits?: Partial<WireLimits & RouterLimits>;
+  readonly observer?: Observer;
+  /** @default the system's */
+  readonly clock?: Clock;
+  /** @default the system's, cryptographically strong */
+  readonly rng?: Rng;
+  readonly server?: { readonly name: string; readonly version: string };
+}
+
+/** A dry run's question: members of a SYN. */
+export interface ExplainRequest {
+  readonly qos?: Qos;
+  readonly window?: Window;
+  readonly meta?: unknown;
+  readonly payload: Payload;
+}
+
+/** One adapter as the router sees it. */
+export interface AdapterView {
+  readonly info: AdapterInfo;
+  readonly status: AdapterStatus;
+  readonly running: number;
+  readonly p95Ms?: number;
+  readonly errorRate?: number;
+}
+
+/** What a router is doing now. */
+export interface RouterView {
+  readonly adapters: readonly AdapterView[];
+  readonly lanes: Readonly<Record<string, unknown>>;
+  readonly streams: number;
+  readonly sockets: number;
+  readonly draining: boolean;
+}
+
+/** Whether a router can do its work, part by part. */
+export interface Readiness {
+  readonly ok: boolean;
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly message?: string }>>;
+}
+
+/** A router to embed. */
+export interface Router {
+  /** Takes a socket that opened. */
+  connect(socket: SocketPort, info: SocketInfo): SocketHandler;
+  /** Policy, candidates with estimates, plan and holds for a question, without running it. Spends nothing. */
+  explain(
+    request: ExplainRequest,
+    credentials: Credentials,
+  ): Promise<Readonly<Record<string, unknown>> | { readonly error: ErrorContent }>;
+  view(): RouterView;
+  /** Balances of every tenant and open session. */
+  budgets(): Promise<Readonly<Record<string, unknown>>>;
+  ready(): Promise<Readiness>;
+  /** Refuses new streams, lets open ones finish within `drainMs`, then ends and settles the rest. Resolves when all sockets are closed. */
+  drain(options?: { readonly drainMs?: number }): Promise<void>;
+  /** Ends everything now, settled. */
+  close(): Promise<void>;
+}
