@@ -26,6 +26,9 @@ export type {
   WindowUpdateContent,
   WireLimits,
 } from "./frame/payload.js";
+export { decodeFrame, encodeFrame } from "./codec/json.js";
+export type { Decoded, DecodeLimits } from "./codec/json.js";
+export { utf8Length } from "./codec/text.js";
 export type { AdapterOutcome, AdapterTelemetry, Telemetry } from "./frame/telemetry.js";
 export type {
   Encoded,

@@ -1,0 +1,88 @@
+import type { FrameRefusal } from "../endpoint/types.js";
+import type { Frame } from "../frame/frame.js";
+import { checkEnvelope, refuse } from "./envelope.js";
+import { findHazard, mayHideHazard } from "./hazards.js";
+import { isWellFormed, utf8Length } from "./text.js";
+
+/** What a decoder says of one message of the socket. */
+export type Decoded =
+  | { readonly ok: true; readonly frame: Frame }
+  | { readonly ok: false; readonly refusal: FrameRefusal };
+
+/** The bound of {@link decodeFrame}, in bytes. A client that announced no `fragments` sets it to `max_message_bytes`. */
+export interface DecodeLimits {
+  readonly max_frame_bytes: number;
+}
+
+const no = (refusal: FrameRefusal): Decoded => ({ ok: false, refusal });
+
+/**
+ * Decodes and checks one JSON frame by all of A3: size, JSON, types and ranges of the envelope, mixes of flags, depth,
+ * forbidden keys, surrogates. `payload.content` is checked by its type's schema, not here.
+ * @returns the frame as parsed, or a refusal with the rule broken. Never throws.
+ */
+export function decodeFrame(text: string, limits: DecodeLimits): Decoded {
+  // A text has at most three bytes for each of its units: most need no count.
+  if (text.length * 3 > limits.max_frame_bytes) {
+    const bytes = utf8Length(text);
+    if (bytes > limits.max_frame_bytes) return no(tooBig(bytes, limits.max_frame_bytes));
+  }
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch {
+    return no(refuse(null, "A3", "not JSON"));
+  }
+  const refusal = checkEnvelope(frame);
+  if (refusal !== null) return no(refusal);
+  if (!isWellFormed(text)) return no(refuse(frame, "A3.3", "a lone surrogate"));
+  if (mayHideHazard(text)) {
+    const hazard = findHazard(frame);
+    if (hazard !== null) return no(refuse(frame, "A3.3", `${hazard} is not allowed`));
+  }
+  return { ok: true, frame: frame as Frame };
+}
+
+/** The refusal of a frame that is not parsed because of its size (A3.4). A client matches it by `details.bytes`. */
+export function tooBig(bytes: number, limit: number): FrameRefusal {
+  return refuse(null, "A3.4", `a frame of ${bytes} bytes is over ${limit}`, { bytes, limit }, "ETOOBIG");
+}
+
+const flagTexts = new Map(
+  ["", "SYN", "ACK", "MORE", "FIN", "RST", "HB", "CTRL"].map((flag) => [flag, flag === "" ? "[]" : `["${flag}"]`]),
+);
+
+function encodeFlags(flags: readonly string[]): string {
+  const known = flags.length < 2 ? flagTexts.get(flags[0] ?? "") : undefined;
+  return known ?? JSON.stringify(flags);
+}
+
+/** A pair of backslashes, or the escape of a lone surrogate: `JSON.stringify` writes no other escape of a surrogate. */
+const surrogateEscape = /\\\\|\\ud[89a-f][0-9a-f]{2}/g;
+
+/**
+ * Encodes a frame as JSON, members in the order of the specification's table. Ids must satisfy A3. A lone surrogate in
+ * the content becomes U+FFFD, so that the peer never refuses the frame for it.
+ */
+export function encodeFrame(frame: Frame): string {
+  // Written member by member: twice as fast as one JSON.stringify of the whole frame on the usual partial.
+  let text = `{"v":1,"session_id":"${frame.session_id}","stream_id":"${frame.stream_id}","msg_seq":${frame.msg_seq}`;
+  if (frame.frag_seq !== undefined) text += `,"frag_seq":${frame.frag_seq}`;
+  text += `,"flags":${encodeFlags(frame.flags)}`;
+  if (frame.qos !== undefined) text += `,"qos":"${frame.qos}"`;
+  if (frame.ttl !== undefined) text += `,"ttl":${frame.ttl}`;
+  if (frame.window !== undefined) text += `,"window":${JSON.stringify(frame.window)}`;
+  if (frame.meta !== undefined) text += `,"meta":${JSON.stringify(frame.meta)}`;
+  if (frame.payload !== undefined) text += `,"payload":${JSON.stringify(frame.payload)}`;
+  if (frame.ack !== undefined) text += `,"ack":${frame.ack}`;
+  if (frame.credit !== undefined)
+    text += `,"credit":{"messages":${frame.credit.messages},"bytes":${frame.credit.bytes}}`;
+  if (frame.telemetry !== undefined) text += `,"telemetry":${JSON.stringify(frame.telemetry)}`;
+  if (frame.checksum !== undefined) text += `,"checksum":${JSON.stringify(frame.checksum)}`;
+  if (frame.sig !== undefined) text += `,"sig":${JSON.stringify(frame.sig)}`;
+  if (frame.nonce !== undefined) text += `,"nonce":${JSON.stringify(frame.nonce)}`;
+  text += "}";
+  return text.includes("\\ud")
+    ? text.replace(surrogateEscape, (found) => (found === "\\\\" ? found : "\\ufffd"))
+    : text;
+}
