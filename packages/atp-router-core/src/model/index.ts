@@ -2,3 +2,4 @@
 export * from "./values.js";
 export * from "./plan.js";
 export * from "./policy.js";
+export * from "./limits.js";

@@ -1,0 +1,164 @@
+import { createLanes } from "../lanes/index.js";
+import type { LaneOutcome, Lanes, LanesConfig } from "../lanes/index.js";
+import type { AdapterHealth, AdapterStatus, Candidate, Failure, Ms } from "../model/index.js";
+import { createRegistry } from "../routing/index.js";
+import type { AdapterRegistry } from "../routing/index.js";
+import { openStream, stepStream } from "../stream/index.js";
+import type { StreamEffect, StreamEvent, StreamKey, StreamOpening, StreamState } from "../stream/index.js";
+
+/** Everything that can happen to a router: to one of its streams, or to what they share. */
+export type RouterEvent =
+  | Exclude<StreamEvent, { t: "stream.opened" } | { t: "money.room" }>
+  | { readonly t: "stream.opened"; readonly at: Ms; readonly key: StreamKey; readonly opening: StreamOpening }
+  | { readonly t: "adapter.added"; readonly at: Ms; readonly adapter: string; readonly configured: AdapterHealth["info"] }
+  | { readonly t: "adapter.healthy"; readonly at: Ms; readonly adapter: string; readonly health: AdapterHealth }
+  | { readonly t: "adapter.unhealthy"; readonly at: Ms; readonly adapter: string; readonly failure: Failure }
+  /** The ledger: something may fit now that did not before. */
+  | { readonly t: "money.room"; readonly at: Ms }
+  /** Time passed: queues and probes look at their deadlines. */
+  | { readonly t: "tick"; readonly at: Ms };
+
+/** What a router asks for: what its streams ask for, less what it answers itself. */
+export type RouterEffect =
+  | Exclude<StreamEffect, { t: `lane.${string}` }>
+  | { readonly t: "adapter.probe"; readonly adapter: string }
+  | { readonly t: "adapter.status"; readonly adapter: string; readonly from: AdapterStatus; readonly to: AdapterStatus; readonly reason: string };
+
+/** What streams share, and the streams. */
+export interface RouterMachine {
+  /** Advances the router by one event. Synchronous and total. */
+  step(event: RouterEvent): readonly RouterEffect[];
+  readonly lanes: Lanes;
+  readonly registry: AdapterRegistry;
+  readonly streams: ReadonlyMap<StreamKey, StreamState>;
+}
+
+interface Ticket {
+  readonly key: StreamKey;
+  readonly leg: number;
+}
+
+/** A router machine: it owns lanes, adapter health and streams, and routes between them in the same turn. */
+export function createRouterMachine(config: { readonly lanes: LanesConfig }): RouterMachine {
+  const lanes = createLanes(config.lanes);
+  const registry = createRegistry();
+  const streams = new Map<StreamKey, StreamState>();
+  const tickets = new Map<string, Ticket>();
+  /** Streams with a hold that waits for a window, in the order they came. */
+  const waiting = new Set<StreamKey>();
+
+  function step(event: RouterEvent): readonly RouterEffect[] {
+    const out: RouterEffect[] = [];
+    switch (event.t) {
+      case "stream.opened": {
+        const asked: StreamEffect[] = [];
+        streams.set(event.key, openStream({ ...event, candidates: candidates() }, asked));
+        route(asked, event.at, out);
+        break;
+      }
+      case "adapter.added":
+        registry.add(event.adapter, event.configured);
+        break;
+      case "adapter.healthy":
+        statuses(registry.healthOk(event.adapter, event.health, event.at), out);
+        break;
+      case "adapter.unhealthy":
+        statuses(registry.healthFailed(event.adapter, event.failure, event.at), out);
+        break;
+      case "money.room":
+        for (const key of [...waiting]) toStream({ t: "money.room", at: event.at, key }, out);
+        break;
+      case "tick":
+        granted(lanes.expire(event.at), event.at, out);
+        for (const adapter of registry.probesDue(event.at)) out.push({ t: "adapter.probe", adapter });
+        break;
+      default:
+        toStream(event, out);
+    }
+    return out;
+  }
+
+  function candidates(): readonly Candidate[] {
+    return registry.candidates().map(({ info, status }) => ({ info, status }));
+  }
+
+  function toStream(event: StreamEvent, out: RouterEffect[]): void {
+    const stream = streams.get(event.key);
+    if (stream === undefined) return;
+    if (event.t === "leg.ended") {
+      const leg = stream.legs[event.leg];
+      if (leg !== undefined && leg.phase === "running") {
+        const outcome = "final" in event.end ? "ok" : event.end.failure;
+        statuses(registry.callEnded(leg.call.adapter.id, outcome, event.at), out);
+      }
+    }
+    const asked: StreamEffect[] = [];
+    stepStream(stream, event, asked);
+    if (event.t === "hold.refused" || event.t === "money.room") watchWaiting(stream);
+    if (asked.length > 0) route(asked, event.at, out);
+  }
+
+  function watchWaiting(stream: StreamState): void {
+    if (stream.legs.some((leg) => leg.phase === "waiting")) waiting.add(stream.key);
+    else waiting.delete(stream.key);
+  }
+
+  /** Answers what is the router's own, in the same turn; the rest is the runtime's. */
+  function route(asked: readonly StreamEffect[], at: Ms, out: RouterEffect[]): void {
+    for (const effect of asked) {
+      switch (effect.t) {
+        case "lane.enqueue": {
+          const id = ticketId(effect);
+          tickets.set(id, { key: effect.key, leg: effect.leg });
+          const { lane, tenant, cost, deadlineAt } = effect;
+          granted(lanes.enqueue({ id, lane, tenant, cost, deadlineAt }, at), at, out);
+          break;
+        }
+        case "lane.release":
+          tickets.delete(ticketId(effect));
+          granted(lanes.release(ticketId(effect), at, effect.cost), at, out);
+          break;
+        case "lane.cancel":
+          tickets.delete(ticketId(effect));
+          granted(lanes.cancel(ticketId(effect), at), at, out);
+          break;
+        case "stream.closed":
+          streams.delete(effect.key);
+          waiting.delete(effect.key);
+          out.push(effect);
+          break;
+        case "explained":
+          streams.delete(effect.key);
+          out.push(effect);
+          break;
+        default:
+          out.push(effect);
+      }
+    }
+  }
+
+  function granted(outcomes: readonly LaneOutcome[], at: Ms, out: RouterEffect[]): void {
+    for (const outcome of outcomes) {
+      const ticket = tickets.get(outcome.id);
+      if (ticket === undefined) continue;
+      if (outcome.t === "granted") {
+        toStream({ t: "lane.granted", at, key: ticket.key, leg: ticket.leg, waitedMs: outcome.waitedMs }, out);
+      } else {
+        tickets.delete(outcome.id);
+        const { reason, retryAfterMs } = outcome;
+        toStream({ t: "lane.shed", at, key: ticket.key, leg: ticket.leg, reason, retryAfterMs }, out);
+      }
+    }
+  }
+
+  function statuses(changes: readonly { id: string; from: AdapterStatus; to: AdapterStatus; reason: string }[], out: RouterEffect[]): void {
+    for (const { id, from, to, reason } of changes) out.push({ t: "adapter.status", adapter: id, from, to, reason });
+  }
+
+  return { step, lanes, registry, streams };
+}
+
+function ticketId(effect: { readonly key: StreamKey; readonly leg: number }): string {
+  return `${effect.key}!${effect.leg}`;
+}
+

@@ -1,0 +1,127 @@
+import { payloadTypes } from "atp-protocol";
+import { judge, weigh } from "../consensus/index.js";
+import type { Verdict } from "../consensus/index.js";
+import { sizeHold } from "../money/index.js";
+import type { BudgetRefusal, Limits, Ms } from "../model/index.js";
+import type { StreamEffect } from "./events.js";
+import { failureOf } from "./failures.js";
+import { conclude, fail, finalContent } from "./finish.js";
+import { addLeg, reserve, skipped } from "./legs.js";
+import type { Leg, StreamState } from "./state.js";
+
+type Out = StreamEffect[];
+
+/** How long a provisional answer is worth showing, in milliseconds from sending. */
+const PROVISIONAL_EXPIRY_MS = 10_000;
+/** How often a hold is asked again at a smaller size before the call is given up. */
+const MAX_RESIZES = 3;
+
+/** Starts the next rung of the plan. */
+export function startRung(s: StreamState, at: Ms, out: Out): void {
+  s.rung++;
+  for (const call of s.plan?.rungs[s.rung] ?? []) addLeg(s, call, at, out);
+}
+
+/** Looks at what has been answered, and accepts, waits, asks the next rung, or gives up. */
+export function advance(s: StreamState, at: Ms, out: Out): void {
+  const { plan } = s;
+  if (s.phase !== "running" || plan === undefined) return;
+  const running = s.legs.reduce((n, leg) => n + (leg.phase === "ended" ? 0 : 1), 0);
+  const rungsLeft = plan.rungs.length - 1 - s.rung;
+  if (running > 0 && !plan.stop.eager && !s.opening.rich) return;
+  const verdict = s.answers.length === 0 ? null : weigh(s.answers, weighOptions(s));
+  if (verdict !== null && running > 0 && s.opening.rich) tellProvisional(s, verdict, out);
+  if (running > 0 && !plan.stop.eager) return;
+  if (verdict !== null && running === 0 && plan.failoverOnly) {
+    conclude(s, verdict, "answered", at, out);
+    return;
+  }
+  const judgement = judge(plan.stop, verdict, { answered: s.answers.length, running, rungsLeft });
+  if (!judgement.stop) {
+    if (judgement.next === "wait") return;
+    if (verdict !== null) s.escalations++;
+    startRung(s, at, out);
+    return;
+  }
+  if (verdict === null) {
+    fail(s, failureOf(s), at, out);
+  } else if (judgement.by === "no_quorum") {
+    const details = { quorum: plan.stop.quorum, best: finalContent(s, verdict, "no_quorum") };
+    fail(s, { code: "ECONSENSUS", message: `No ${plan.stop.quorum ?? 2} answers agree and nothing is left to ask. Read details.best, lower the quorum, or add adapters.`, details }, at, out);
+  } else {
+    conclude(s, verdict, judgement.by, at, out);
+  }
+}
+
+function weighOptions(s: StreamState): { choices?: readonly string[] } {
+  const { choices } = s.opening.task.content;
+  return choices === undefined ? {} : { choices };
+}
+
+/** A consensus that may still change, for clients that said HELLO; told when it changes. */
+function tellProvisional(s: StreamState, verdict: Verdict, out: Out): void {
+  if (s.answers.length < 2 || verdict.answer === s.told) return;
+  s.told = verdict.answer;
+  const content = finalContent(s, verdict, "provisional");
+  out.push({
+    key: s.key,
+    t: "send",
+    payload: {
+      type: payloadTypes.provisional,
+      content: { ok: true, answer: content.answer, adapter: content.adapter, consensus: content.consensus },
+      expiry_ms: PROVISIONAL_EXPIRY_MS,
+      ...(verdict.confidence === undefined ? {} : { confidence: verdict.confidence }),
+    },
+  });
+}
+
+/** A hold was refused: ask smaller, wait for running work, or do without the call. */
+export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, left: Limits, at: Ms, out: Out): void {
+  s.refusal = refusal;
+  const { content } = s.opening.task;
+  if (leg.holdAttempts <= MAX_RESIZES && refusal.dimension !== "parallel") {
+    const size = sizeHold({
+      estimate: leg.call.estimate,
+      ...(leg.call.adapter.price === undefined ? {} : { price: leg.call.adapter.price }),
+      qos: s.qos,
+      ...(content.max_output_tokens === undefined ? {} : { askedOutputTokens: content.max_output_tokens }),
+      left,
+    });
+    if (size.ok && (size.amounts.tokens < leg.held.tokens || size.amounts.usdMicros < leg.held.usdMicros)) {
+      leg.held = size.amounts;
+      leg.maxOutputTokens = size.maxOutputTokens;
+      reserve(s, leg, at, out);
+      return;
+    }
+  }
+  if (refusal.remedy === "wait") {
+    leg.phase = "waiting";
+    if (!s.windowTimer) {
+      s.windowTimer = true;
+      out.push({ key: s.key, t: "timer.set", timer: "window", at: at + s.opening.maxWindowWaitMs });
+    }
+    return;
+  }
+  skipped(leg, { kind: "budget", message: `its hold does not fit the ${refusal.limitSource}'s ${refusal.dimension}`, sent: false }, at);
+  advance(s, at, out);
+}
+
+/** Something may fit that did not: ask the waiting holds again, in order. */
+export function retryWaiting(s: StreamState, at: Ms, out: Out): void {
+  for (const leg of s.legs) {
+    if (leg.phase !== "waiting") continue;
+    leg.holdAttempts = 0;
+    leg.held = leg.call.hold;
+    leg.maxOutputTokens = leg.call.maxOutputTokens;
+    reserve(s, leg, at, out);
+  }
+}
+
+/** The stream waited long enough for a window: what still waits is given up. */
+export function windowPatienceOver(s: StreamState, at: Ms, out: Out): void {
+  s.windowTimer = false;
+  for (const leg of s.legs) {
+    if (leg.phase === "waiting") skipped(leg, { kind: "budget", message: "no window was free in time", sent: false }, at);
+  }
+  advance(s, at, out);
+}

@@ -1,0 +1,128 @@
+import type { ErrorContent, FinalContent, Payload, Qos, Telemetry, Window } from "atp-protocol";
+import type {
+  AdapterFinal,
+  Amounts,
+  BudgetRefusal,
+  Candidate,
+  Chunk,
+  Estimate,
+  Failure,
+  Limits,
+  Ms,
+  PolicyDecision,
+  PolicyInput,
+  Principal,
+  Route,
+  Task,
+} from "../model/index.js";
+
+/** A stream's name inside a router: the session's epoch and the stream's own id. */
+export type StreamKey = string;
+
+/** A scope that a stream's holds are counted in, the stream's own excepted. */
+export interface OuterScope {
+  readonly source: "session" | "tenant";
+  readonly key: string;
+  readonly limits: Limits;
+}
+
+/** What a stream needs to know when it opens. */
+export interface StreamOpening {
+  readonly task: Task;
+  readonly principal: Principal;
+  /** The lane granted. */
+  readonly qos: Qos;
+  /** The stream's own ceilings, already cut to its session's. */
+  readonly window: Limits;
+  readonly scopes: readonly OuterScope[];
+  readonly route?: Route;
+  /** The client sent HELLO: it understands plans and provisional results. */
+  readonly rich: boolean;
+  /** Stop after the plan and tell it: nothing is spent. */
+  readonly dryRun: boolean;
+  readonly deadlineAt: Ms;
+  readonly maxWindowWaitMs: number;
+}
+
+/** Everything that can happen to a stream. */
+export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
+  | { readonly t: "stream.opened"; readonly opening: StreamOpening; readonly candidates: readonly Candidate[] }
+  | { readonly t: "client.cancelled"; readonly reason: string }
+  | { readonly t: "client.detached" }
+  | { readonly t: "client.window"; readonly limits: Limits }
+  | { readonly t: "policy.decided"; readonly decision: PolicyDecision }
+  | { readonly t: "policy.failed"; readonly message: string }
+  | { readonly t: "memory.read"; readonly values: Readonly<Record<string, unknown>>; readonly problem?: string }
+  | { readonly t: "memory.written"; readonly problem?: string }
+  | { readonly t: "money.left"; readonly left: Limits }
+  | { readonly t: "adapter.estimated"; readonly adapter: string; readonly result: { readonly estimate: Estimate } | { readonly failure: Failure } }
+  | { readonly t: "hold.granted"; readonly leg: number }
+  | { readonly t: "hold.refused"; readonly leg: number; readonly refusal: BudgetRefusal; readonly left: Limits }
+  | { readonly t: "hold.extended"; readonly leg: number; readonly more: Amounts }
+  | { readonly t: "hold.notExtended"; readonly leg: number }
+  /** The ledger could not answer: money fails closed. */
+  | { readonly t: "hold.unavailable"; readonly leg: number }
+  /** Something may fit that did not before. */
+  | { readonly t: "money.room" }
+  | { readonly t: "lane.granted"; readonly leg: number; readonly waitedMs: Ms }
+  | { readonly t: "lane.shed"; readonly leg: number; readonly reason: string; readonly retryAfterMs: Ms }
+  | { readonly t: "leg.chunk"; readonly leg: number; readonly chunk: Chunk }
+  | { readonly t: "leg.ended"; readonly leg: number; readonly end: { readonly final: AdapterFinal } | { readonly failure: Failure } }
+  | { readonly t: "outbox.full" }
+  | { readonly t: "outbox.room" }
+  | { readonly t: "timer.fired"; readonly timer: TimerName }
+  /** The router shuts down and its patience is over. */
+  | { readonly t: "drain.over" }
+  /** A defect was caught while this stream was handled. */
+  | { readonly t: "defect"; readonly id: string }
+);
+
+/** Timers of a stream: its deadline, and its patience for a window to free. */
+export type TimerName = "deadline" | "window";
+
+/** What a stream asks for. */
+export type StreamEffect = { readonly key: StreamKey } & (
+  | { readonly t: "policy.ask"; readonly input: PolicyInput }
+  | { readonly t: "accept"; readonly qos: Qos; readonly window: Window }
+  | { readonly t: "memory.read"; readonly namespace: string; readonly keys: readonly string[] }
+  | { readonly t: "memory.write"; readonly namespace: string; readonly keys: readonly string[]; readonly object: Readonly<Record<string, unknown>> }
+  | { readonly t: "money.read"; readonly scopes: readonly OuterScope[]; readonly window: Limits }
+  | { readonly t: "money.limit"; readonly window: Limits }
+  | { readonly t: "adapter.estimate"; readonly adapter: string; readonly task: Task; readonly deadlineAt: Ms }
+  | { readonly t: "hold.reserve"; readonly leg: number; readonly hold: string; readonly scopes: readonly OuterScope[]; readonly window: Limits; readonly amounts: Amounts; readonly ttlMs: Ms }
+  | { readonly t: "hold.extend"; readonly leg: number; readonly hold: string; readonly attempt: number; readonly more: Amounts }
+  | { readonly t: "hold.settle"; readonly hold: string; readonly used: { readonly tokens: number; readonly usdMicros: number } }
+  | { readonly t: "hold.void"; readonly hold: string }
+  | { readonly t: "lane.enqueue"; readonly leg: number; readonly lane: Qos; readonly tenant: string; readonly cost: number; readonly deadlineAt: Ms }
+  | { readonly t: "lane.release"; readonly leg: number; readonly cost: number }
+  | { readonly t: "lane.cancel"; readonly leg: number }
+  | {
+      readonly t: "leg.start";
+      readonly leg: number;
+      readonly adapter: string;
+      readonly hold: string;
+      readonly task: Task;
+      readonly qos: Qos;
+      readonly maxOutputTokens: number;
+      readonly contextJson: string;
+      readonly sample: number;
+      readonly attempt: number;
+      readonly deadlineAt: Ms;
+    }
+  | { readonly t: "leg.demand"; readonly leg: number; readonly n: number }
+  | { readonly t: "leg.cancel"; readonly leg: number; readonly reason: string }
+  | { readonly t: "send"; readonly payload: Payload; readonly mergeKey?: string }
+  | { readonly t: "control"; readonly payload: Payload }
+  | { readonly t: "timer.set"; readonly timer: TimerName; readonly at: Ms }
+  | { readonly t: "timer.clear"; readonly timer: TimerName }
+  | { readonly t: "overrun"; readonly adapter: string; readonly dimension: "tokens" | "usdMicros"; readonly held: number; readonly used: number }
+  /** A dry run's answer. */
+  | { readonly t: "explained"; readonly content: Readonly<Record<string, unknown>> }
+  | StreamEnd
+);
+
+/** The stream's one end. Everything is settled before it. */
+export type StreamEnd = { readonly t: "stream.closed"; readonly telemetry: Telemetry; readonly record: Readonly<Record<string, unknown>> } & (
+  | { readonly by: "final"; readonly content: FinalContent; readonly confidence: number | undefined }
+  | { readonly by: "error"; readonly error: ErrorContent }
+);

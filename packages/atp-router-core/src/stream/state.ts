@@ -1,0 +1,117 @@
+import type { Qos } from "atp-protocol";
+import type { Amounts, Answer, BudgetRefusal, Candidate, Failure, Limits, Ms, Plan, PlannedCall, PolicyDecision } from "../model/index.js";
+import type { StreamEffect, StreamKey, StreamOpening } from "./events.js";
+
+/** Where a call of a stream is in its life. */
+export type LegPhase =
+  /** Its hold was asked. */
+  | "holding"
+  /** Its hold did not fit: it waits for a window to free. */
+  | "waiting"
+  /** Held, and queued in a lane. */
+  | "queued"
+  | "running"
+  | "ended";
+
+/** One call of a stream. */
+export interface Leg {
+  readonly index: number;
+  readonly call: PlannedCall;
+  phase: LegPhase;
+  /** The hold's id; a new one for each attempt to reserve. */
+  hold: string;
+  /** How often a hold was asked since it last fitted or had to wait. */
+  holdAttempts: number;
+  held: Amounts;
+  maxOutputTokens: number;
+  /** How often the open hold was extended, and whether an extension is on its way. */
+  extensions: number;
+  extending: boolean;
+  inTokens: number;
+  outTokens: number;
+  usdMicros: number;
+  /** Output of the current and of the last quarter of a second: what may be on its way when a call is cancelled. */
+  recentTokens: number;
+  olderTokens: number;
+  recentSince: Ms;
+  chunks: number;
+  /** Pieces the adapter may still deliver. */
+  demand: number;
+  text: string;
+  confidence: number | undefined;
+  enqueuedAt: Ms;
+  startedAt: Ms | undefined;
+  firstAt: Ms | undefined;
+  endedAt: Ms | undefined;
+  outcome: "ok" | "failed" | "cancelled" | "timeout" | "skipped" | undefined;
+  failure: Failure | undefined;
+}
+
+/** One stream's life. Plain data: `structuredClone` forks it. */
+export interface StreamState {
+  readonly key: StreamKey;
+  readonly openedAt: Ms;
+  readonly opening: StreamOpening;
+  phase: "policy" | "asking" | "running" | "writing" | "ended";
+  qos: Qos;
+  window: Limits;
+  candidates: Candidate[];
+  policy: PolicyDecision | undefined;
+  /** Answers still missing before a plan can be made. */
+  missing: { estimates: number; memory: boolean; left: boolean };
+  left: Limits;
+  contextJson: string;
+  memoryNote: Record<string, unknown> | undefined;
+  plan: Plan | undefined;
+  rung: number;
+  legs: Leg[];
+  /** Number of the next hold. */
+  nextHold: number;
+  answers: Answer[];
+  refusal: BudgetRefusal | undefined;
+  /** A provisional answer that was told, to see whether the final one revises it. */
+  told: string | undefined;
+  shed: { reason: string; retryAfterMs: Ms } | undefined;
+  ledgerDown: boolean;
+  /** The reader is slow: no leg is given more demand. */
+  paused: boolean;
+  windowTimer: boolean;
+  queueMs: Ms;
+  firstPartialAt: Ms | undefined;
+  escalations: number;
+  /** The end that waits for memory to be written. */
+  end: Extract<StreamEffect, { t: "stream.closed" }> | undefined;
+}
+
+/** A new stream's state. */
+export function newStream(key: StreamKey, at: Ms, opening: StreamOpening, candidates: readonly Candidate[]): StreamState {
+  return {
+    key,
+    openedAt: at,
+    opening,
+    phase: "policy",
+    qos: opening.qos,
+    window: opening.window,
+    candidates: [...candidates],
+    policy: undefined,
+    missing: { estimates: 0, memory: false, left: false },
+    left: {},
+    contextJson: "",
+    memoryNote: undefined,
+    plan: undefined,
+    rung: -1,
+    legs: [],
+    nextHold: 0,
+    answers: [],
+    refusal: undefined,
+    told: undefined,
+    shed: undefined,
+    ledgerDown: false,
+    paused: false,
+    windowTimer: false,
+    queueMs: 0,
+    firstPartialAt: undefined,
+    escalations: 0,
+    end: undefined,
+  };
+}

@@ -1,0 +1,148 @@
+import type { Failure, Ms } from "../model/index.js";
+import { advance, holdRefused, retryWaiting, windowPatienceOver } from "./advance.js";
+import type { StreamEffect, StreamEvent } from "./events.js";
+import { fail, memoryWritten } from "./finish.js";
+import { abandon, chunked, enqueue, extended, failed, finished, replenish, skipped, start } from "./legs.js";
+import { askPolicy, decided, estimated, memoryRead, moneyLeft } from "./opening.js";
+import { newStream } from "./state.js";
+import type { Leg, StreamState } from "./state.js";
+
+type Out = StreamEffect[];
+
+/** A stream's first step. */
+export function openStream(event: Extract<StreamEvent, { t: "stream.opened" }>, out: Out): StreamState {
+  const s = newStream(event.key, event.at, event.opening, event.candidates);
+  askPolicy(s, out);
+  return s;
+}
+
+/**
+ * The life of one stream: advances its state by one event and appends what it asks for. Total and deterministic; events
+ * that come too late are ignored.
+ */
+export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
+  if (s.phase === "ended") return;
+  const { at } = event;
+  switch (event.t) {
+    case "stream.opened":
+      return;
+    case "policy.decided":
+      if (s.phase === "policy") decided(s, event.decision, at, out);
+      return;
+    case "policy.failed":
+      if (s.phase !== "policy") return;
+      fail(s, { code: "EPOLICY", message: "Policy could not be asked, so the request is denied. Try again later.", details: { reasons: ["policy is unavailable"] } }, at, out);
+      return;
+    case "memory.read":
+      memoryRead(s, event.values, event.problem, at, out);
+      return;
+    case "memory.written":
+      memoryWritten(s, event.problem, at, out);
+      return;
+    case "money.left":
+      moneyLeft(s, event.left, at, out);
+      return;
+    case "adapter.estimated":
+      estimated(s, event.adapter, event.result, at, out);
+      return;
+    case "client.cancelled":
+      fail(s, { code: "ECANCELLED", message: `Cancelled by the client${event.reason === "" ? "" : `: ${event.reason}`}.` }, at, out);
+      return;
+    case "client.detached":
+      if (s.opening.task.onDisconnect === "cancel") fail(s, { code: "ECANCELLED", message: "The client's connection was lost." }, at, out);
+      return;
+    case "client.window":
+      s.window = event.limits;
+      out.push({ key: s.key, t: "money.limit", window: s.window });
+      return;
+    case "money.room":
+      retryWaiting(s, at, out);
+      return;
+    case "outbox.full":
+      s.paused = true;
+      return;
+    case "outbox.room":
+      s.paused = false;
+      for (const leg of s.legs) replenish(s, leg, out);
+      return;
+    case "timer.fired":
+      if (event.timer === "window") windowPatienceOver(s, at, out);
+      else deadlinePassed(s, at, out);
+      return;
+    case "drain.over":
+      fail(s, { code: "EDRAINING", message: "The router shuts down. Ask again elsewhere." }, at, out);
+      return;
+    case "defect":
+      fail(s, { code: "EINTERNAL", message: `The router failed on this stream. Quote ${event.id} when you report it.`, details: { id: event.id } }, at, out);
+      return;
+    default:
+      stepLeg(s, event, at, out);
+  }
+}
+
+type LegEvent = Extract<StreamEvent, { leg: number }>;
+
+function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
+  const leg = s.legs[event.leg];
+  if (leg === undefined || leg.phase === "ended") return;
+  switch (event.t) {
+    case "leg.chunk":
+      chunked(s, leg, event.chunk, at, out);
+      return;
+    case "leg.ended":
+      if ("final" in event.end) {
+        finished(s, leg, event.end.final, at, out);
+        answer(s, leg, event.end.final);
+      } else {
+        failed(s, leg, event.end.failure, at, out);
+      }
+      advance(s, at, out);
+      return;
+    case "hold.granted":
+      if (leg.phase === "holding") enqueue(s, leg, at, out);
+      return;
+    case "hold.refused":
+      if (leg.phase === "holding") holdRefused(s, leg, event.refusal, event.left, at, out);
+      return;
+    case "hold.extended":
+      extended(s, leg, event.more, out);
+      return;
+    case "hold.notExtended":
+      cut(s, leg, { kind: "budget", message: "cut at its hold: the window has no more room", sent: true }, at, out);
+      return;
+    case "hold.unavailable":
+      s.ledgerDown = true;
+      cut(s, leg, { kind: "internal", message: "the budget store cannot be reached", sent: leg.phase === "running" }, at, out);
+      return;
+    case "lane.granted":
+      if (leg.phase === "queued") start(s, leg, event.waitedMs, at, out);
+      return;
+    case "lane.shed":
+      s.shed = { reason: event.reason, retryAfterMs: event.retryAfterMs };
+      out.push({ key: s.key, t: "hold.void", hold: leg.hold });
+      skipped(leg, { kind: "exhausted", message: `shed: ${event.reason}`, sent: false, retryAfterMs: event.retryAfterMs }, at);
+      advance(s, at, out);
+      return;
+  }
+}
+
+function cut(s: StreamState, leg: Leg, failure: Failure, at: Ms, out: Out): void {
+  abandon(s, leg, failure.message, failure, at, out);
+  advance(s, at, out);
+}
+
+function answer(s: StreamState, leg: Leg, final: Extract<Extract<StreamEvent, { t: "leg.ended" }>["end"], { final: unknown }>["final"]): void {
+  s.answers.push({
+    adapter: leg.call.adapter.name,
+    sample: leg.call.sample,
+    text: final.answer ?? leg.text,
+    evidence: final.evidence,
+    ...(leg.confidence === undefined ? {} : { confidence: leg.confidence }),
+    ...(final.extra === undefined ? {} : { extra: final.extra }),
+  });
+}
+
+function deadlinePassed(s: StreamState, at: Ms, out: Out): void {
+  fail(s, { code: "ETIMEOUT", message: "The deadline passed before an answer. Give a later deadline_ms, or a cheaper task." }, at, out);
+}
+
