@@ -47,7 +47,16 @@ export function advance(s: StreamState, at: Ms, out: Out): void {
     fail(s, failureOf(s), at, out);
   } else if (judgement.by === "no_quorum") {
     const details = { quorum: plan.stop.quorum, best: finalContent(s, verdict, "no_quorum") };
-    fail(s, { code: "ECONSENSUS", message: `No ${plan.stop.quorum ?? 2} answers agree and nothing is left to ask. Read details.best, lower the quorum, or add adapters.`, details }, at, out);
+    fail(
+      s,
+      {
+        code: "ECONSENSUS",
+        message: `No ${plan.stop.quorum ?? 2} answers agree and nothing is left to ask. Read details.best, lower the quorum, or add adapters.`,
+        details,
+      },
+      at,
+      out,
+    );
   } else {
     conclude(s, verdict, judgement.by, at, out);
   }
@@ -87,7 +96,10 @@ export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, le
       ...(content.max_output_tokens === undefined ? {} : { askedOutputTokens: content.max_output_tokens }),
       left,
     });
-    if (size.ok && (size.amounts.tokens < leg.held.tokens || size.amounts.usdMicros < leg.held.usdMicros)) {
+    const smaller = size.ok && (size.amounts.tokens < leg.held.tokens || size.amounts.usdMicros < leg.held.usdMicros);
+    // What only running work holds comes back: a short wait is better than an answer cut below what was quoted.
+    const useful = size.ok && (refusal.remedy !== "wait" || size.maxOutputTokens >= leg.call.estimate.outTokens);
+    if (size.ok && smaller && useful) {
       leg.held = size.amounts;
       leg.maxOutputTokens = size.maxOutputTokens;
       reserve(s, leg, at, out);
@@ -102,7 +114,11 @@ export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, le
     }
     return;
   }
-  skipped(leg, { kind: "budget", message: `its hold does not fit the ${refusal.limitSource}'s ${refusal.dimension}`, sent: false }, at);
+  skipped(
+    leg,
+    { kind: "budget", message: `its hold does not fit the ${refusal.limitSource}'s ${refusal.dimension}`, sent: false },
+    at,
+  );
   advance(s, at, out);
 }
 
@@ -121,7 +137,8 @@ export function retryWaiting(s: StreamState, at: Ms, out: Out): void {
 export function windowPatienceOver(s: StreamState, at: Ms, out: Out): void {
   s.windowTimer = false;
   for (const leg of s.legs) {
-    if (leg.phase === "waiting") skipped(leg, { kind: "budget", message: "no window was free in time", sent: false }, at);
+    if (leg.phase === "waiting")
+      skipped(leg, { kind: "budget", message: "no window was free in time", sent: false }, at);
   }
   advance(s, at, out);
 }

@@ -55,7 +55,11 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
   | { readonly t: "memory.read"; readonly values: Readonly<Record<string, unknown>>; readonly problem?: string }
   | { readonly t: "memory.written"; readonly problem?: string }
   | { readonly t: "money.left"; readonly left: Limits }
-  | { readonly t: "adapter.estimated"; readonly adapter: string; readonly result: { readonly estimate: Estimate } | { readonly failure: Failure } }
+  | {
+      readonly t: "adapter.estimated";
+      readonly adapter: string;
+      readonly result: { readonly estimate: Estimate } | { readonly failure: Failure };
+    }
   | { readonly t: "hold.granted"; readonly leg: number }
   | { readonly t: "hold.refused"; readonly leg: number; readonly refusal: BudgetRefusal; readonly left: Limits }
   | { readonly t: "hold.extended"; readonly leg: number; readonly more: Amounts }
@@ -67,7 +71,11 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
   | { readonly t: "lane.granted"; readonly leg: number; readonly waitedMs: Ms }
   | { readonly t: "lane.shed"; readonly leg: number; readonly reason: string; readonly retryAfterMs: Ms }
   | { readonly t: "leg.chunk"; readonly leg: number; readonly chunk: Chunk }
-  | { readonly t: "leg.ended"; readonly leg: number; readonly end: { readonly final: AdapterFinal } | { readonly failure: Failure } }
+  | {
+      readonly t: "leg.ended";
+      readonly leg: number;
+      readonly end: { readonly final: AdapterFinal } | { readonly failure: Failure };
+    }
   | { readonly t: "outbox.full" }
   | { readonly t: "outbox.room" }
   | { readonly t: "timer.fired"; readonly timer: TimerName }
@@ -85,15 +93,45 @@ export type StreamEffect = { readonly key: StreamKey } & (
   | { readonly t: "policy.ask"; readonly input: PolicyInput }
   | { readonly t: "accept"; readonly qos: Qos; readonly window: Window }
   | { readonly t: "memory.read"; readonly namespace: string; readonly keys: readonly string[] }
-  | { readonly t: "memory.write"; readonly namespace: string; readonly keys: readonly string[]; readonly object: Readonly<Record<string, unknown>> }
+  | {
+      readonly t: "memory.write";
+      readonly namespace: string;
+      readonly keys: readonly string[];
+      readonly object: Readonly<Record<string, unknown>>;
+    }
   | { readonly t: "money.read"; readonly scopes: readonly OuterScope[]; readonly window: Limits }
   | { readonly t: "money.limit"; readonly window: Limits }
   | { readonly t: "adapter.estimate"; readonly adapter: string; readonly task: Task; readonly deadlineAt: Ms }
-  | { readonly t: "hold.reserve"; readonly leg: number; readonly hold: string; readonly scopes: readonly OuterScope[]; readonly window: Limits; readonly amounts: Amounts; readonly ttlMs: Ms }
-  | { readonly t: "hold.extend"; readonly leg: number; readonly hold: string; readonly attempt: number; readonly more: Amounts }
-  | { readonly t: "hold.settle"; readonly hold: string; readonly used: { readonly tokens: number; readonly usdMicros: number } }
+  | {
+      readonly t: "hold.reserve";
+      readonly leg: number;
+      readonly hold: string;
+      readonly scopes: readonly OuterScope[];
+      readonly window: Limits;
+      readonly amounts: Amounts;
+      readonly ttlMs: Ms;
+    }
+  | {
+      readonly t: "hold.extend";
+      readonly leg: number;
+      readonly hold: string;
+      readonly attempt: number;
+      readonly more: Amounts;
+    }
+  | {
+      readonly t: "hold.settle";
+      readonly hold: string;
+      readonly used: { readonly tokens: number; readonly usdMicros: number };
+    }
   | { readonly t: "hold.void"; readonly hold: string }
-  | { readonly t: "lane.enqueue"; readonly leg: number; readonly lane: Qos; readonly tenant: string; readonly cost: number; readonly deadlineAt: Ms }
+  | {
+      readonly t: "lane.enqueue";
+      readonly leg: number;
+      readonly lane: Qos;
+      readonly tenant: string;
+      readonly cost: number;
+      readonly deadlineAt: Ms;
+    }
   | { readonly t: "lane.release"; readonly leg: number; readonly cost: number }
   | { readonly t: "lane.cancel"; readonly leg: number }
   | {
@@ -115,14 +153,24 @@ export type StreamEffect = { readonly key: StreamKey } & (
   | { readonly t: "control"; readonly payload: Payload }
   | { readonly t: "timer.set"; readonly timer: TimerName; readonly at: Ms }
   | { readonly t: "timer.clear"; readonly timer: TimerName }
-  | { readonly t: "overrun"; readonly adapter: string; readonly dimension: "tokens" | "usdMicros"; readonly held: number; readonly used: number }
+  | {
+      readonly t: "overrun";
+      readonly adapter: string;
+      readonly dimension: "tokens" | "usdMicros";
+      readonly held: number;
+      readonly used: number;
+    }
   /** A dry run's answer. */
   | { readonly t: "explained"; readonly content: Readonly<Record<string, unknown>> }
   | StreamEnd
 );
 
 /** The stream's one end. Everything is settled before it. */
-export type StreamEnd = { readonly t: "stream.closed"; readonly telemetry: Telemetry; readonly record: Readonly<Record<string, unknown>> } & (
+export type StreamEnd = {
+  readonly t: "stream.closed";
+  readonly telemetry: Telemetry;
+  readonly record: Readonly<Record<string, unknown>>;
+} & (
   | { readonly by: "final"; readonly content: FinalContent; readonly confidence: number | undefined }
   | { readonly by: "error"; readonly error: ErrorContent }
 );

@@ -5,22 +5,38 @@ import type { StreamState } from "./state.js";
 /** The refusal of a stream none of whose calls answered: the most telling reason first. */
 export function failureOf(s: StreamState): StreamFailure {
   const failures = [
-    ...s.legs.flatMap((leg) => (leg.failure === undefined ? [] : [{ adapter: leg.call.adapter.name, failure: leg.failure }])),
+    ...s.legs.flatMap((leg) =>
+      leg.failure === undefined ? [] : [{ adapter: leg.call.adapter.name, failure: leg.failure }],
+    ),
     ...s.candidates.flatMap((c) => (c.failure === undefined ? [] : [{ adapter: c.info.name, failure: c.failure }])),
   ];
   const answered = failures.filter(({ failure }) => failure.kind !== "budget");
   if (s.ledgerDown) {
-    return { code: "EOVERLOAD", message: "The budget store cannot be reached, so nothing may be spent. Try again later.", retryAfterMs: 1_000, details: { reason: "ledger_unavailable" } };
+    return {
+      code: "EOVERLOAD",
+      message: "The budget store cannot be reached, so nothing may be spent. Try again later.",
+      retryAfterMs: 1_000,
+      details: { reason: "ledger_unavailable" },
+    };
   }
   if (answered.length === 0 && s.shed !== undefined) return shedFailure(s.shed);
   if (answered.length === 0 && s.refusal !== undefined) return budgetFailure(s);
-  const details = { adapters: failures.map(({ adapter, failure }) => ({ adapter, kind: failure.kind, message: failure.message })) };
-  const all = (kind: Failure["kind"]): boolean => answered.length > 0 && answered.every(({ failure }) => failure.kind === kind);
+  const details = {
+    adapters: failures.map(({ adapter, failure }) => ({ adapter, kind: failure.kind, message: failure.message })),
+  };
+  const all = (kind: Failure["kind"]): boolean =>
+    answered.length > 0 && answered.every(({ failure }) => failure.kind === kind);
   const names = failures.map(({ adapter, failure }) => `${adapter}: ${failure.message}`).join("; ");
-  if (all("timeout")) return { code: "ETIMEOUT", message: `No adapter answered in time (${names}). Give a later deadline_ms.`, details };
-  if (all("rejected")) return { code: "ENOROUTE", message: `Every adapter refused the task (${names}). Change the request.`, details };
+  if (all("timeout"))
+    return { code: "ETIMEOUT", message: `No adapter answered in time (${names}). Give a later deadline_ms.`, details };
+  if (all("rejected"))
+    return { code: "ENOROUTE", message: `Every adapter refused the task (${names}). Change the request.`, details };
   if (s.legs.some((leg) => leg.failure?.kind === "budget" && leg.startedAt !== undefined)) {
-    return { code: "EBUDGET", message: `The calls were cut at their budget (${names}). Raise the window.`, details: { ...refusalDetails(s), ...details } };
+    return {
+      code: "EBUDGET",
+      message: `The calls were cut at their budget (${names}). Raise the window.`,
+      details: { ...refusalDetails(s), ...details },
+    };
   }
   const retryAfterMs = Math.max(0, ...answered.map(({ failure }) => failure.retryAfterMs ?? 0));
   return {
@@ -34,8 +50,18 @@ export function failureOf(s: StreamState): StreamFailure {
 function shedFailure(shed: { reason: string; retryAfterMs: number }): StreamFailure {
   const details = { reason: shed.reason };
   return shed.reason === "deadline"
-    ? { code: "ETIMEOUT", message: "The deadline cannot be met behind the work that is queued. Give a later deadline_ms.", details, retryAfterMs: shed.retryAfterMs }
-    : { code: "EOVERLOAD", message: "The router is at its capacity and shed the request. Try again after retry_after_ms.", details, retryAfterMs: shed.retryAfterMs };
+    ? {
+        code: "ETIMEOUT",
+        message: "The deadline cannot be met behind the work that is queued. Give a later deadline_ms.",
+        details,
+        retryAfterMs: shed.retryAfterMs,
+      }
+    : {
+        code: "EOVERLOAD",
+        message: "The router is at its capacity and shed the request. Try again after retry_after_ms.",
+        details,
+        retryAfterMs: shed.retryAfterMs,
+      };
 }
 
 const wireDimension = { parallel: "max_parallel", tokens: "max_tokens", usdMicros: "max_usd_micros" } as const;
@@ -58,7 +84,12 @@ function budgetFailure(s: StreamState): StreamFailure {
   const r = s.refusal;
   const details = refusalDetails(s);
   if (r?.remedy === "wait") {
-    return { code: "EWINDOW", message: `The ${r.limitSource}'s window is in use by running work and did not free in time. Try again later.`, details, retryAfterMs: 1_000 };
+    return {
+      code: "EWINDOW",
+      message: `The ${r.limitSource}'s window is in use by running work and did not free in time. Try again later.`,
+      details,
+      retryAfterMs: 1_000,
+    };
   }
   const what = r === undefined ? "The window" : `The ${r.limitSource}'s ${wireDimension[r.dimension]}`;
   return { code: "EBUDGET", message: `${what} is too small for any call. Raise it or ask for less.`, details };

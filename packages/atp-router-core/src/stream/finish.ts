@@ -65,7 +65,11 @@ export function conclude(s: StreamState, verdict: Verdict, stoppedBy: string, at
     t: "memory.write",
     namespace: memory.namespace,
     keys: memory.write,
-    object: { ...content, telemetry: bill, provenance: { strategy: bill.strategy, adapters: verdict.support, stopped_by: stoppedBy } },
+    object: {
+      ...content,
+      telemetry: bill,
+      provenance: { strategy: bill.strategy, adapters: verdict.support, stopped_by: stoppedBy },
+    },
   });
 }
 
@@ -119,10 +123,24 @@ function record(s: StreamState, outcome: string, verdict: Verdict | undefined): 
     task_type: s.opening.task.taskType,
     qos: s.qos,
     strategy: s.plan?.strategy ?? s.opening.task.strategy,
-    policy: s.policy === undefined ? null : { engine: s.policy.engine, allow: s.policy.allow, reasons: s.policy.reasons },
-    candidates: s.candidates.map((c) => ({ adapter: c.info.name, status: c.status, estimate: c.estimate ?? null, failure: c.failure?.kind ?? null })),
+    policy:
+      s.policy === undefined ? null : { engine: s.policy.engine, allow: s.policy.allow, reasons: s.policy.reasons },
+    candidates: s.candidates.map((c) => ({
+      adapter: c.info.name,
+      status: c.status,
+      estimate: c.estimate ?? null,
+      failure: c.failure?.kind ?? null,
+    })),
     rungs: s.plan?.rungs.map((rung) => rung.map((call) => call.adapter.name)) ?? [],
-    legs: s.legs.map((leg) => ({ adapter: leg.call.adapter.name, outcome: leg.outcome ?? null, tokens: leg.inTokens + leg.outTokens, usd: leg.usdMicros, confidence: leg.confidence ?? null })),
-    ...(verdict === undefined ? {} : { agreement: verdict.agreement, support: verdict.support, weights: verdict.weights }),
+    legs: s.legs.map((leg) => ({
+      adapter: leg.call.adapter.name,
+      outcome: leg.outcome ?? null,
+      tokens: leg.inTokens + leg.outTokens,
+      usd: leg.usdMicros,
+      confidence: leg.confidence ?? null,
+    })),
+    ...(verdict === undefined
+      ? {}
+      : { agreement: verdict.agreement, support: verdict.support, weights: verdict.weights }),
   };
 }

@@ -1,4 +1,12 @@
 /** The life of one stream, as a pure machine. */
-export type { OuterScope, StreamEffect, StreamEnd, StreamEvent, StreamKey, StreamOpening, TimerName } from "./events.js";
+export type {
+  OuterScope,
+  StreamEffect,
+  StreamEnd,
+  StreamEvent,
+  StreamKey,
+  StreamOpening,
+  TimerName,
+} from "./events.js";
 export type { StreamState } from "./state.js";
 export { openStream, stepStream } from "./step.js";

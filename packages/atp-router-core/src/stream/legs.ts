@@ -141,7 +141,8 @@ export function chunked(s: StreamState, leg: Leg, chunk: Chunk, at: Ms, out: Out
       ? { type: payloadTypes.partial, content }
       : { type: payloadTypes.partial, content, confidence: leg.confidence };
   // Only plain text can be merged with its neighbour without losing anything.
-  if (chunk.extra === undefined && chunk.text !== undefined) out.push({ key: s.key, t: "send", payload, mergeKey: `${leg.index}` });
+  if (chunk.extra === undefined && chunk.text !== undefined)
+    out.push({ key: s.key, t: "send", payload, mergeKey: `${leg.index}` });
   else out.push({ key: s.key, t: "send", payload });
   replenish(s, leg, out);
   cover(s, leg, out);
@@ -162,7 +163,11 @@ function cover(s: StreamState, leg: Leg, out: Out): void {
     leg: leg.index,
     hold: leg.hold,
     attempt: leg.extensions,
-    more: { parallel: 0, tokens: Math.max(0, tokens) + ahead, usdMicros: Math.max(0, usdMicros) + Math.ceil(price * ahead) },
+    more: {
+      parallel: 0,
+      tokens: Math.max(0, tokens) + ahead,
+      usdMicros: Math.max(0, usdMicros) + Math.ceil(price * ahead),
+    },
   });
 }
 
@@ -170,7 +175,11 @@ function cover(s: StreamState, leg: Leg, out: Out): void {
 export function extended(s: StreamState, leg: Leg, more: Amounts, out: Out): void {
   leg.extending = false;
   if (leg.phase !== "running") return;
-  leg.held = { parallel: leg.held.parallel, tokens: leg.held.tokens + more.tokens, usdMicros: leg.held.usdMicros + more.usdMicros };
+  leg.held = {
+    parallel: leg.held.parallel,
+    tokens: leg.held.tokens + more.tokens,
+    usdMicros: leg.held.usdMicros + more.usdMicros,
+  };
   cover(s, leg, out);
 }
 
@@ -191,9 +200,17 @@ export function finished(s: StreamState, leg: Leg, final: AdapterFinal, at: Ms, 
     leg.usdMicros = Math.min(estimate.usdMicros, leg.held.usdMicros);
   }
   const used = leg.inTokens + leg.outTokens;
-  if (used > hold.tokens) out.push({ key: s.key, t: "overrun", adapter: leg.call.adapter.id, dimension: "tokens", held: hold.tokens, used });
+  if (used > hold.tokens)
+    out.push({ key: s.key, t: "overrun", adapter: leg.call.adapter.id, dimension: "tokens", held: hold.tokens, used });
   if (leg.usdMicros > hold.usdMicros) {
-    out.push({ key: s.key, t: "overrun", adapter: leg.call.adapter.id, dimension: "usdMicros", held: hold.usdMicros, used: leg.usdMicros });
+    out.push({
+      key: s.key,
+      t: "overrun",
+      adapter: leg.call.adapter.id,
+      dimension: "usdMicros",
+      held: hold.usdMicros,
+      used: leg.usdMicros,
+    });
   }
   settle(s, leg, at, out);
 }
@@ -214,7 +231,14 @@ export function failed(s: StreamState, leg: Leg, failure: Failure, at: Ms, out: 
 }
 
 /** Ends a call that has not ended, whatever it is doing; what it used is settled (A7.4). */
-export function abandon(s: StreamState, leg: Leg, reason: string, failure: Failure | undefined, at: Ms, out: Out): void {
+export function abandon(
+  s: StreamState,
+  leg: Leg,
+  reason: string,
+  failure: Failure | undefined,
+  at: Ms,
+  out: Out,
+): void {
   const phase = leg.phase;
   if (phase === "ended") return;
   leg.outcome = failure === undefined ? "cancelled" : failure.kind === "timeout" ? "timeout" : "failed";

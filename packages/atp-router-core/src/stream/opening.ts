@@ -28,7 +28,16 @@ export function decided(s: StreamState, decision: PolicyDecision, at: Ms, out: O
   s.policy = decision;
   if (!decision.allow) {
     const reasons = decision.reasons.length > 0 ? decision.reasons : ["denied by policy"];
-    fail(s, { code: "EPOLICY", message: `Policy denied the request: ${reasons.join("; ")}. Ask for less, or ask whoever keeps the policy.`, details: { reasons } }, at, out);
+    fail(
+      s,
+      {
+        code: "EPOLICY",
+        message: `Policy denied the request: ${reasons.join("; ")}. Ask for less, or ask whoever keeps the policy.`,
+        details: { reasons },
+      },
+      at,
+      out,
+    );
     return;
   }
   if (decision.lane !== undefined && lanes.indexOf(decision.lane) > lanes.indexOf(s.qos)) s.qos = decision.lane;
@@ -56,7 +65,13 @@ function askEverything(s: StreamState, out: Out): void {
 }
 
 /** An adapter's quote, or why there is none. */
-export function estimated(s: StreamState, adapter: string, result: { estimate: Estimate } | { failure: Failure }, at: Ms, out: Out): void {
+export function estimated(
+  s: StreamState,
+  adapter: string,
+  result: { estimate: Estimate } | { failure: Failure },
+  at: Ms,
+  out: Out,
+): void {
   const index = s.candidates.findIndex((c) => c.info.id === adapter);
   const candidate = s.candidates[index];
   if (candidate === undefined || s.phase !== "asking") return;
@@ -66,7 +81,13 @@ export function estimated(s: StreamState, adapter: string, result: { estimate: E
 }
 
 /** Shared memory answered, or could not in time: the stream goes on either way and says so. */
-export function memoryRead(s: StreamState, values: Readonly<Record<string, unknown>>, problem: string | undefined, at: Ms, out: Out): void {
+export function memoryRead(
+  s: StreamState,
+  values: Readonly<Record<string, unknown>>,
+  problem: string | undefined,
+  at: Ms,
+  out: Out,
+): void {
   if (s.phase !== "asking" || !s.missing.memory) return;
   s.missing.memory = false;
   if (Object.keys(values).length > 0) s.contextJson = JSON.stringify(values);

@@ -1,5 +1,16 @@
 import type { Qos } from "atp-protocol";
-import type { Amounts, Answer, BudgetRefusal, Candidate, Failure, Limits, Ms, Plan, PlannedCall, PolicyDecision } from "../model/index.js";
+import type {
+  Amounts,
+  Answer,
+  BudgetRefusal,
+  Candidate,
+  Failure,
+  Limits,
+  Ms,
+  Plan,
+  PlannedCall,
+  PolicyDecision,
+} from "../model/index.js";
 import type { StreamEffect, StreamKey, StreamOpening } from "./events.js";
 
 /** Where a call of a stream is in its life. */
@@ -84,7 +95,12 @@ export interface StreamState {
 }
 
 /** A new stream's state. */
-export function newStream(key: StreamKey, at: Ms, opening: StreamOpening, candidates: readonly Candidate[]): StreamState {
+export function newStream(
+  key: StreamKey,
+  at: Ms,
+  opening: StreamOpening,
+  candidates: readonly Candidate[],
+): StreamState {
   return {
     key,
     openedAt: at,

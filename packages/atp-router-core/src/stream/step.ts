@@ -31,7 +31,16 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
       return;
     case "policy.failed":
       if (s.phase !== "policy") return;
-      fail(s, { code: "EPOLICY", message: "Policy could not be asked, so the request is denied. Try again later.", details: { reasons: ["policy is unavailable"] } }, at, out);
+      fail(
+        s,
+        {
+          code: "EPOLICY",
+          message: "Policy could not be asked, so the request is denied. Try again later.",
+          details: { reasons: ["policy is unavailable"] },
+        },
+        at,
+        out,
+      );
       return;
     case "memory.read":
       memoryRead(s, event.values, event.problem, at, out);
@@ -46,10 +55,16 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
       estimated(s, event.adapter, event.result, at, out);
       return;
     case "client.cancelled":
-      fail(s, { code: "ECANCELLED", message: `Cancelled by the client${event.reason === "" ? "" : `: ${event.reason}`}.` }, at, out);
+      fail(
+        s,
+        { code: "ECANCELLED", message: `Cancelled by the client${event.reason === "" ? "" : `: ${event.reason}`}.` },
+        at,
+        out,
+      );
       return;
     case "client.detached":
-      if (s.opening.task.onDisconnect === "cancel") fail(s, { code: "ECANCELLED", message: "The client's connection was lost." }, at, out);
+      if (s.opening.task.onDisconnect === "cancel")
+        fail(s, { code: "ECANCELLED", message: "The client's connection was lost." }, at, out);
       return;
     case "client.window":
       s.window = event.limits;
@@ -73,7 +88,16 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
       fail(s, { code: "EDRAINING", message: "The router shuts down. Ask again elsewhere." }, at, out);
       return;
     case "defect":
-      fail(s, { code: "EINTERNAL", message: `The router failed on this stream. Quote ${event.id} when you report it.`, details: { id: event.id } }, at, out);
+      fail(
+        s,
+        {
+          code: "EINTERNAL",
+          message: `The router failed on this stream. Quote ${event.id} when you report it.`,
+          details: { id: event.id },
+        },
+        at,
+        out,
+      );
       return;
     default:
       stepLeg(s, event, at, out);
@@ -112,7 +136,13 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
       return;
     case "hold.unavailable":
       s.ledgerDown = true;
-      cut(s, leg, { kind: "internal", message: "the budget store cannot be reached", sent: leg.phase === "running" }, at, out);
+      cut(
+        s,
+        leg,
+        { kind: "internal", message: "the budget store cannot be reached", sent: leg.phase === "running" },
+        at,
+        out,
+      );
       return;
     case "lane.granted":
       if (leg.phase === "queued") start(s, leg, event.waitedMs, at, out);
@@ -120,7 +150,11 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
     case "lane.shed":
       s.shed = { reason: event.reason, retryAfterMs: event.retryAfterMs };
       out.push({ key: s.key, t: "hold.void", hold: leg.hold });
-      skipped(leg, { kind: "exhausted", message: `shed: ${event.reason}`, sent: false, retryAfterMs: event.retryAfterMs }, at);
+      skipped(
+        leg,
+        { kind: "exhausted", message: `shed: ${event.reason}`, sent: false, retryAfterMs: event.retryAfterMs },
+        at,
+      );
       advance(s, at, out);
       return;
   }
@@ -131,7 +165,11 @@ function cut(s: StreamState, leg: Leg, failure: Failure, at: Ms, out: Out): void
   advance(s, at, out);
 }
 
-function answer(s: StreamState, leg: Leg, final: Extract<Extract<StreamEvent, { t: "leg.ended" }>["end"], { final: unknown }>["final"]): void {
+function answer(
+  s: StreamState,
+  leg: Leg,
+  final: Extract<Extract<StreamEvent, { t: "leg.ended" }>["end"], { final: unknown }>["final"],
+): void {
   s.answers.push({
     adapter: leg.call.adapter.name,
     sample: leg.call.sample,
@@ -143,6 +181,10 @@ function answer(s: StreamState, leg: Leg, final: Extract<Extract<StreamEvent, { 
 }
 
 function deadlinePassed(s: StreamState, at: Ms, out: Out): void {
-  fail(s, { code: "ETIMEOUT", message: "The deadline passed before an answer. Give a later deadline_ms, or a cheaper task." }, at, out);
+  fail(
+    s,
+    { code: "ETIMEOUT", message: "The deadline passed before an answer. Give a later deadline_ms, or a cheaper task." },
+    at,
+    out,
+  );
 }
-

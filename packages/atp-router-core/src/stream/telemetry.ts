@@ -17,10 +17,19 @@ export function telemetry(s: StreamState, at: Ms, agreement: number | undefined)
   }
   for (const { info, failure } of s.candidates) {
     if (failure === undefined) continue;
-    adapters.push({ name: info.name, outcome: "skipped", attempt: 0, in_tokens: 0, out_tokens: 0, usd: 0, error: { code: failure.kind, message: failure.message } });
+    adapters.push({
+      name: info.name,
+      outcome: "skipped",
+      attempt: 0,
+      in_tokens: 0,
+      out_tokens: 0,
+      usd: 0,
+      error: { code: failure.kind, message: failure.message },
+    });
   }
   const tokens = inTokens + outTokens;
-  const left = (limit: number | undefined, used: number): number | undefined => (limit === undefined ? undefined : Math.max(0, limit - used));
+  const left = (limit: number | undefined, used: number): number | undefined =>
+    limit === undefined ? undefined : Math.max(0, limit - used);
   const leftTokens = left(s.window.tokens, tokens);
   const leftUsd = left(s.window.usdMicros, usd);
   return {

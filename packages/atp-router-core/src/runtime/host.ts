@@ -1,0 +1,40 @@
+import type { Payload, Qos, StreamRef, Window } from "atp-protocol";
+import type { RouterEvent } from "../router/index.js";
+import type { StreamEnd, StreamKey, TimerName } from "../stream/index.js";
+import type { LegHandle } from "../ports/index.js";
+
+/** Where a stream's output goes: a connection, or the answer of a dry run. */
+export interface StreamOutput {
+  accept(ref: StreamRef, qos: Qos, window: Window): void;
+  send(ref: StreamRef, payload: Payload, mergeKey: string | undefined): void;
+  control(ref: StreamRef, payload: Payload): void;
+  end(ref: StreamRef, end: StreamEnd): void;
+  explained(content: Readonly<Record<string, unknown>>): void;
+}
+
+/** What the runtime keeps of a running stream: promises, handles and timers, which have no place in the pure rooms. */
+export interface StreamHost {
+  readonly key: StreamKey;
+  readonly ref: StreamRef;
+  readonly output: StreamOutput;
+  readonly tenant: string;
+  readonly qos: Qos;
+  readonly taskType: string;
+  /** A keyed hash of the session for adapters. */
+  readonly session: string;
+  readonly traceparent: string | undefined;
+  readonly timers: Partial<Record<TimerName, () => void>>;
+  /** By leg; null while the call is on its way. */
+  readonly legs: Map<number, LegSlot>;
+}
+
+/** A call as the runtime holds it. */
+export interface LegSlot {
+  handle: LegHandle | null;
+  /** Demand that came before the handle. */
+  demand: number;
+  cancelled: boolean;
+}
+
+/** Hands an event to the router's machine. */
+export type Emit = (event: RouterEvent) => void;

@@ -1,0 +1,17 @@
+/** The edge that performs what the pure rooms ask for. */
+export { createRouter } from "./create-router.js";
+export { allowTools } from "./default-policy.js";
+export { createMemoryLedgerStore } from "./memory-ledger-store.js";
+export type {
+  AdapterView,
+  ExplainRequest,
+  Lease,
+  Readiness,
+  Router,
+  RouterConfig,
+  RouterLimits,
+  RouterView,
+  TenantConfig,
+} from "./router.js";
+export type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
+export { systemClock, systemRng } from "./system.js";

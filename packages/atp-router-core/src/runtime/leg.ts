@@ -1,0 +1,68 @@
+import type { Task } from "../model/index.js";
+import type { StreamEffect } from "../stream/index.js";
+import type { LegSlot, StreamHost } from "./host.js";
+import type { Tools } from "./performer.js";
+
+type Start = Extract<StreamEffect, { t: "leg.start" }>;
+
+/**
+ * Sends a call to its adapter, once the ledger knows that it leaves. A cancel that comes before the call is out keeps it in.
+ */
+export function openLeg(tools: Tools, host: StreamHost, effect: Start): void {
+  const { clock, emit } = tools;
+  const { key } = host;
+  const { leg } = effect;
+  const slot: LegSlot = { handle: null, demand: 0, cancelled: false };
+  host.legs.set(leg, slot);
+  tools.ledger.dispatched(effect.hold).then(
+    () => {
+      if (slot.cancelled) return;
+      const port = tools.adapters.get(effect.adapter);
+      if (port === undefined) {
+        emit({
+          t: "leg.ended",
+          at: clock.now(),
+          key,
+          leg,
+          end: { failure: { kind: "unavailable", message: "is not configured any more", sent: false } },
+        });
+        return;
+      }
+      const handle = port.open(
+        {
+          callId: `${key}!${leg}`,
+          session: host.session,
+          qos: effect.qos,
+          attempt: effect.attempt,
+          ...(host.traceparent === undefined ? {} : { traceparent: host.traceparent }),
+          taskType: effect.task.taskType,
+          promptJson: clipped(effect.task, effect.maxOutputTokens),
+          maxOutputTokens: effect.maxOutputTokens,
+          contextJson: effect.contextJson,
+          sample: effect.sample,
+          deadlineAt: effect.deadlineAt,
+        },
+        {
+          chunk: (chunk) => emit({ t: "leg.chunk", at: clock.now(), key, leg, chunk }),
+          end: (end) => {
+            host.legs.delete(leg);
+            if ("failure" in end && end.failure.kind !== "cancelled") {
+              tools.observer?.observe({ t: "adapter.failed", adapter: effect.adapter, key, failure: end.failure });
+            }
+            emit({ t: "leg.ended", at: clock.now(), key, leg, end });
+          },
+        },
+      );
+      slot.handle = handle;
+      if (slot.cancelled) handle.cancel("cancelled while it was opened");
+      else if (slot.demand > 0) handle.demand(slot.demand);
+    },
+    () => emit({ t: "hold.unavailable", at: clock.now(), key, leg }),
+  );
+}
+
+/** The request's content as JSON text with the clip written into it (B.7). */
+function clipped(task: Task, maxOutputTokens: number): string {
+  const open = task.promptJson.slice(0, -1);
+  return `${open}${open === "{" ? "" : ","}"max_output_tokens":${maxOutputTokens}}`;
+}
