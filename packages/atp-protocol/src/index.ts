@@ -30,6 +30,7 @@ export { decodeFrame, encodeFrame } from "./codec/json.js";
 export type { Decoded, DecodeLimits } from "./codec/json.js";
 export { utf8Length } from "./codec/text.js";
 export type { AdapterOutcome, AdapterTelemetry, Telemetry } from "./frame/telemetry.js";
+export { createEndpoint } from "./endpoint/endpoint.js";
 export type {
   Encoded,
   Endpoint,

@@ -54,7 +54,10 @@ export interface EndpointConfig {
 /** What the host answers a HELLO with, or gives a connection that sent none. */
 export interface Grant {
   readonly epoch: string;
+  /** Shown to the client in `control.welcome`; at least 128 random bits. */
   readonly resumeToken?: string;
+  /** The name under which the host finds the session by that token, such as its hash. @default the token */
+  readonly resumeTokenId?: string;
   readonly resumeUrl?: string;
   readonly server: WelcomeContent["server"];
   readonly levels: readonly number[];
@@ -72,8 +75,7 @@ export interface OutMessage {
 }
 
 /** Everything that can happen to an endpoint. `at` is milliseconds of a clock that never goes back. */
-export type EndpointEvent = { readonly at: number } & // From the socket.
-(
+export type EndpointEvent = { readonly at: number } & ( // From the socket.
   | { readonly t: "socket.opened"; readonly subprotocol: string }
   | { readonly t: "socket.frame"; readonly frame: Frame; readonly bytes: number }
   | { readonly t: "socket.refused"; readonly refusal: FrameRefusal; readonly bytes: number }
@@ -106,7 +108,7 @@ export type EndpointEvent = { readonly at: number } & // From the socket.
   | { readonly t: "stream.send"; readonly stream: StreamRef; readonly message: OutMessage }
   /** An unnumbered control message on a stream (`control.plan`, a window update, an error that ends nothing, feedback is `stream.send`). */
   | { readonly t: "stream.control"; readonly stream: StreamRef | null; readonly payload: Payload }
-  /** Router: ends the stream, exactly once. */
+  /** Router: ends the stream, exactly once. Client: `FIN` says that no more input comes, and ends nothing (A3.7). */
   | {
       readonly t: "stream.end";
       readonly stream: StreamRef;
@@ -135,7 +137,16 @@ export type EndpointEffect =
   // Router: what arrived.
   | { readonly t: "hello"; readonly sessionId: string; readonly hello: HelloContent }
   | { readonly t: "stream.opened"; readonly stream: StreamRef; readonly frame: Frame }
-  | { readonly t: "stream.cancelled"; readonly stream: StreamRef; readonly reason: string }
+  /**
+   * Stop the stream's work and end it with `stream.end`. With `error` the wire itself ended it (a gap in the client's
+   * numbers, a broken fragment, the end of a drain): whatever the host's end says, the RST carries this error.
+   */
+  | {
+      readonly t: "stream.cancelled";
+      readonly stream: StreamRef;
+      readonly reason: string;
+      readonly error?: ErrorContent;
+    }
   /** The client closed its direction: no more input comes. */
   | { readonly t: "stream.inputEnded"; readonly stream: StreamRef }
   | { readonly t: "feedback"; readonly stream: StreamRef; readonly content: unknown }
@@ -162,6 +173,8 @@ export type EndpointEffect =
   /** The stream's one end. `cut`: the connection ended it without FIN or RST, never a success (A4.3). */
   | { readonly t: "stream.ended"; readonly stream: StreamRef; readonly by: "FIN" | "RST"; readonly frame: Frame }
   | { readonly t: "stream.cut"; readonly stream: StreamRef; readonly code: number; readonly reason: string }
+  /** Router: the ids of all tokens that may resume this session from now on; others are dead (A9.3). */
+  | { readonly t: "tokens"; readonly valid: readonly string[] }
   /** Something the peer did wrong, for logs and metrics; already answered on the wire. */
   | { readonly t: "violation"; readonly error: ErrorContent; readonly stream: StreamRef | null };
 

@@ -1,0 +1,101 @@
+import { type ErrorCode, type ErrorContent, errorClasses, type Processed } from "../frame/errors.js";
+import type { Frame } from "../frame/frame.js";
+import { payloadTypes } from "../frame/payload.js";
+import { send, sendCtrl, END_FLAGS } from "./sender.js";
+import { close, sendFrame } from "./outbox.js";
+import type { State, Stream } from "./state.js";
+import type { FrameRefusal } from "./types.js";
+import { closeCodes } from "../frame/close-codes.js";
+
+/** The telemetry of a refusal: nothing was spent (A11). */
+export const NOTHING_SPENT = { tokens: 0, usd: 0, latency_ms: 0 } as const;
+
+/** The content of an error with its retry class and the rule that was broken. */
+export function errorOf(
+  code: ErrorCode,
+  rule: string,
+  message: string,
+  details: Readonly<Record<string, unknown>> = {},
+  processed: Processed = "no",
+): ErrorContent {
+  return { code, message, retry: errorClasses[code].retry, processed, details: { rule, ...details } };
+}
+
+/** The error content of a frame that the codec refused. */
+export function refusalError(refusal: FrameRefusal): ErrorContent {
+  return errorOf(refusal.code, refusal.rule, refusal.message, refusal.details);
+}
+
+/** Refuses a SYN that opened nothing: RST under the number after the SYN's (A3.6). */
+export function refuseSyn(
+  s: State,
+  sessionId: string,
+  streamId: string,
+  msgSeq: number,
+  ttl: number,
+  error: ErrorContent,
+): void {
+  const frame: Frame = {
+    v: 1,
+    session_id: sessionId,
+    stream_id: streamId,
+    msg_seq: msgSeq,
+    flags: END_FLAGS.RST,
+    ttl: Math.max(0, ttl - 1),
+    payload: { type: payloadTypes.error, content: error },
+    telemetry: NOTHING_SPENT,
+  };
+  sendFrame(s, frame);
+  s.fx.push({ t: "violation", error, stream: null });
+}
+
+/** Answers on an open stream with an error that ends nothing: the frame was dropped (A3.6). */
+export function streamError(s: State, stream: Stream, error: ErrorContent): void {
+  sendCtrl(s, stream, { type: payloadTypes.error, content: error });
+  s.fx.push({ t: "violation", error, stream: stream.ref });
+}
+
+/**
+ * The stream cannot go on. The host stops its work and ends it, so that what was spent is settled and told; a stream
+ * that the host has not seen is ended here.
+ */
+export function failStream(s: State, stream: Stream, error: ErrorContent): void {
+  if (stream.ended || stream.error !== null) return;
+  stream.error = error;
+  s.fx.push({ t: "violation", error, stream: stream.ref });
+  if (stream.opened) s.fx.push({ t: "stream.cancelled", stream: stream.ref, reason: error.code, error });
+  else endStream(s, stream, "RST", undefined, undefined);
+  stream.cancelled = true;
+}
+
+/** Router: queues the one end of a stream. */
+export function endStream(
+  s: State,
+  stream: Stream,
+  flag: "FIN" | "RST",
+  payload: Frame["payload"],
+  telemetry: Frame["telemetry"],
+): void {
+  if (stream.ended) return;
+  stream.ended = true;
+  stream.endedAt = s.at;
+  stream.reassembly = null;
+  s.open--;
+  const failed = stream.error;
+  send(s, stream, {
+    flags: END_FLAGS[failed === null ? flag : "RST"],
+    payload: failed === null ? payload : { type: payloadTypes.error, content: failed },
+    more: { telemetry: telemetry ?? NOTHING_SPENT },
+    control: false,
+  });
+}
+
+/** Counts a protocol error; the sixteenth within a minute closes the socket (A12). */
+export function countProtocolError(s: State): void {
+  const errors = s.protocolErrors;
+  errors.push(s.at);
+  while (errors.length > 0 && (errors[0] as number) <= s.at - 60_000) errors.shift();
+  if (errors.length >= s.limits.protocol_errors_per_min) {
+    close(s, closeCodes.protocol, "too many protocol errors");
+  }
+}

@@ -1,0 +1,183 @@
+import type { ErrorContent } from "../frame/errors.js";
+import { CONNECTION_STREAM, type Frame, type Payload } from "../frame/frame.js";
+import { payloadTypes } from "../frame/payload.js";
+import { settleEnded } from "./tick.js";
+import { arm } from "./timer.js";
+import type { State, Stream } from "./state.js";
+import { relieve } from "./credit.js";
+import { sendNext } from "./sender.js";
+import type { Encoded } from "./types.js";
+
+/** Bytes that a stream may send before the next one has its turn, once the socket is backed up (A5.5). */
+const TURN_BYTES = 4_096;
+
+/** Milliseconds without any drain after which a reader is too slow (A8.4). */
+export const STALL_MS = 30_000;
+
+/** Control frames that may wait for a full socket before its reading pauses: a peer that reads nothing is not read. */
+const CONTROL_BACKLOG = 256;
+
+/** Reasons for which reading is off. */
+export const PAUSED_BY_RATE = 1;
+export const PAUSED_BY_BACKLOG = 2;
+export const PAUSED_BY_GREETING = 4;
+
+/** Whether messages of streams may go to the socket now. */
+export function canSend(s: State): boolean {
+  return s.phase === "open" || (s.phase === "greeting" && !s.router && s.resumeToken === undefined);
+}
+
+/** Puts encoded bytes on the socket. */
+export function transmit(s: State, data: Encoded, bytes: number): void {
+  s.buffered += bytes;
+  s.lastSentAt = s.at;
+  s.fx.push({ t: "transmit", data });
+}
+
+/** Whether the next frame leaves the socket under its high mark (A8.2); an empty socket takes any frame. */
+export function fits(s: State, bytes: number): boolean {
+  if (s.full) return false;
+  if (s.buffered === 0 || s.buffered + bytes <= s.highMark) return true;
+  s.full = true;
+  s.stalledAt = s.at;
+  s.fx.push({ t: "outbox.full", stream: null });
+  arm(s, s.at + STALL_MS);
+  return false;
+}
+
+/** Sends a frame of no stream of ours: the connection's own, or the refusal of a SYN. */
+export function sendFrame(s: State, frame: Frame): void {
+  if (s.phase === "idle" || s.phase === "closing") return;
+  if (s.controls.length === 0) {
+    const data = s.config.encode(frame);
+    const bytes = s.config.sizeOf(data);
+    if (fits(s, bytes)) {
+      transmit(s, data, bytes);
+      return;
+    }
+  }
+  queueFrame(s, frame);
+}
+
+function queueFrame(s: State, frame: Frame): void {
+  const type = frame.payload?.type;
+  // Of these only the newest waits (A8.3).
+  if (type === payloadTypes.status || type === payloadTypes.windowUpdate || frame.flags[0] === "HB") {
+    const at = s.controls.findIndex((other) => other.payload?.type === type && other.flags[0] === frame.flags[0]);
+    if (at >= 0) s.controls.splice(at, 1);
+  }
+  s.controls.push(frame);
+  if (s.controls.length > CONTROL_BACKLOG) pause(s, PAUSED_BY_BACKLOG);
+}
+
+/** A frame of the connection's own stream; its number is always 1 (A3.5). */
+export function connectionFrame(s: State, flag: "CTRL" | "HB" | "ACK", payload?: Payload, sessionId?: string): Frame {
+  return {
+    v: 1,
+    session_id: sessionId ?? s.sessionId,
+    stream_id: CONNECTION_STREAM,
+    msg_seq: 1,
+    flags: [flag],
+    ...(payload === undefined ? {} : { payload }),
+  };
+}
+
+/** Sends an error that ends nothing on the connection's own stream, and tells the host. */
+export function connectionError(s: State, error: ErrorContent, sessionId?: string): void {
+  sendFrame(s, connectionFrame(s, "CTRL", { type: payloadTypes.error, content: error }, sessionId));
+  s.fx.push({ t: "violation", error, stream: null });
+}
+
+/** Stops reading for one more reason. */
+export function pause(s: State, reason: number): void {
+  if (s.paused === 0) s.fx.push({ t: "reading", on: false });
+  s.paused |= reason;
+}
+
+/** Takes one reason back; reads on when none is left. */
+export function unpause(s: State, reason: number): void {
+  if ((s.paused & reason) === 0) return;
+  s.paused &= ~reason;
+  if (s.paused === 0) s.fx.push({ t: "reading", on: true });
+}
+
+/** The stream has something to send that could not go at once. */
+export function markWaiting(s: State, stream: Stream): void {
+  if (stream.waiting) return;
+  stream.waiting = true;
+  s.waiting.push(stream);
+}
+
+/** The socket told what it still holds: go on sending once it is under the low mark. */
+export function onBuffered(s: State, bytes: number): void {
+  if (bytes < s.buffered) s.stalledAt = s.at;
+  s.buffered = bytes;
+  if (!s.full || bytes > s.lowMark) return;
+  s.full = false;
+  flush(s);
+  if (!s.full) s.fx.push({ t: "outbox.room", stream: null });
+}
+
+/** Sends what waits: the connection's frames first, then the streams in turn by bytes (A5.5). */
+export function flush(s: State): void {
+  if (s.phase === "idle" || s.phase === "closing" || s.full) return;
+  flushControls(s);
+  if (!canSend(s)) return;
+  let idleTurns = 0;
+  while (!s.full && s.waiting.length > idleTurns) {
+    const stream = s.waiting.shift() as Stream;
+    const sent = takeTurn(s, stream);
+    if (hasWork(stream)) {
+      s.waiting.push(stream);
+      // A whole round in which nobody could send ends it: all wait for credit or for a place to fragment.
+      idleTurns = sent > 0 ? 0 : idleTurns + 1;
+    } else {
+      stream.waiting = false;
+      stream.deficit = 0;
+      relieve(s, stream);
+      if (s.router) settleEnded(s, stream);
+    }
+  }
+}
+
+function flushControls(s: State): void {
+  let sent = 0;
+  for (; sent < s.controls.length; sent++) {
+    const data = s.config.encode(s.controls[sent] as Frame);
+    const bytes = s.config.sizeOf(data);
+    if (!fits(s, bytes)) break;
+    transmit(s, data, bytes);
+  }
+  if (sent > 0) s.controls.splice(0, sent);
+  if (s.controls.length <= CONTROL_BACKLOG) unpause(s, PAUSED_BY_BACKLOG);
+}
+
+/** Surplus round robin: a turn may overdraw by one frame, and pays it back in the next round. */
+function takeTurn(s: State, stream: Stream): number {
+  stream.deficit += TURN_BYTES;
+  let total = 0;
+  while (stream.deficit > 0) {
+    const bytes = sendNext(s, stream);
+    if (bytes === 0) {
+      if (stream.deficit > TURN_BYTES) stream.deficit = TURN_BYTES;
+      break;
+    }
+    stream.deficit -= bytes;
+    total += bytes;
+  }
+  return total === 0 && stream.deficit <= 0 ? 1 : total;
+}
+
+/** Whether anything of the stream waits to be sent. */
+export function hasWork(stream: Stream): boolean {
+  return stream.queue.length > 0 || stream.controls.length > 0 || (stream.kept.at(-1)?.seq ?? 0) > stream.sentSeq;
+}
+
+/** Sends a close; only the end of the socket counts from here. */
+export function close(s: State, code: number, reason: string, graceMs = 5_000): void {
+  if (s.phase === "idle" || s.phase === "closing") return;
+  s.phase = "closing";
+  s.fx.push({ t: "close", code, reason });
+  s.terminateAt = s.at + graceMs;
+  arm(s, s.terminateAt);
+}

@@ -1,0 +1,71 @@
+import { closeCodes } from "../frame/close-codes.js";
+import type { Frame } from "../frame/frame.js";
+import { payloadTypes } from "../frame/payload.js";
+import { type ResumedStream, readResumed } from "./contents.js";
+import { errorOf } from "./failure.js";
+import { close, connectionFrame, flush, hasWork, markWaiting, sendFrame } from "./outbox.js";
+import { onAck } from "./replay.js";
+import { refOf, type State, type Stream } from "./state.js";
+
+/** Client: says HELLO on a new socket; with a token of an earlier welcome it asks to resume (A9.2). */
+export function sayHello(s: State): void {
+  const hello = s.config.hello;
+  if (hello === undefined) return;
+  const streams = [...s.streams.values()]
+    .filter((stream) => stream.sentSeq >= stream.first)
+    .map((stream) => ({ stream_id: stream.streamId, last_seq: stream.inSeq }));
+  const resume = s.resumeToken === undefined ? {} : { resume: { resume_token: s.resumeToken, streams } };
+  sendFrame(s, connectionFrame(s, "CTRL", { type: payloadTypes.hello, content: { ...hello.content, ...resume } }));
+}
+
+/** Client: the router knows the session no more. What was sent is cut; what was not goes on under the new epoch. */
+export function onNewEpoch(s: State): void {
+  for (const stream of [...s.streams.values()]) {
+    if (stream.sentSeq >= stream.first) cut(s, stream, closeCodes.goingAway, "ERESUME");
+  }
+}
+
+/** Client: how each stream stands; then what the router has not got is sent again (A9.2). */
+export function onResumed(s: State, frame: Frame): void {
+  const entries = readResumed(frame.payload?.content);
+  if (entries === null) {
+    s.fx.push({ t: "violation", error: errorOf("EPROTO", "A9.2", "control.resumed is malformed"), stream: null });
+    close(s, closeCodes.protocol, "control.resumed is malformed");
+    return;
+  }
+  s.phase = "open";
+  s.fx.push({ t: "control", stream: null, frame });
+  for (const entry of entries) {
+    const stream = s.streams.get(refOf(s.sessionId, entry.stream_id));
+    if (stream !== undefined) resumeStream(s, stream, entry);
+  }
+  flush(s);
+}
+
+function resumeStream(s: State, stream: Stream, entry: ResumedStream): void {
+  if (entry.state === "gone" && entry.processed !== "no") {
+    cut(s, stream, closeCodes.goingAway, "the router no longer has this stream");
+    return;
+  }
+  if (entry.state === "gone") stream.sentSeq = 0;
+  else {
+    stream.sentSeq = Math.max(entry.ack, stream.first);
+    onAck(stream, entry.ack);
+    if (entry.next_seq > stream.inSeq + 1) {
+      // The missing messages were evicted: a snapshot follows under the next numbers (A9.2).
+      stream.inSeq = entry.next_seq - 1;
+      if (entry.used !== undefined) stream.readBytes = entry.used.bytes - stream.unreadBytes;
+    }
+  }
+  if (!stream.finished) s.fx.push({ t: "stream.attached", stream: stream.ref });
+  if (hasWork(stream)) markWaiting(s, stream);
+}
+
+/** Client: ends a stream that will have no FIN or RST: never a success (A4.3). */
+export function cut(s: State, stream: Stream, code: number, reason: string): void {
+  s.streams.delete(stream.ref);
+  if (stream.finished) return;
+  stream.finished = true;
+  s.open--;
+  s.fx.push({ t: "stream.cut", stream: stream.ref, code, reason });
+}
