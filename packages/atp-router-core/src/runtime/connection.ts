@@ -12,11 +12,13 @@ import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
 
 /** A checked SYN, on its way to the router's machine. */
 export interface Opened {
+  readonly key: StreamKey;
   readonly ref: StreamRef;
   readonly parse: ParseOptions;
   readonly frame: Frame;
   /** The client said HELLO. */
   readonly rich: boolean;
+  readonly dryRun: boolean;
   readonly session: string;
   readonly sessionLimits: Limits;
   readonly output: StreamOutput;
@@ -33,9 +35,9 @@ export interface ConnectionTools {
   readonly epoch: string;
   /** Tells who shows these credentials, at once when nobody asks. */
   readonly authenticate: (token: string | undefined) => Principal | Promise<Principal>;
-  /** Starts a stream; returns its key. @throws AtpError when it is refused before anything was asked. */
-  readonly open: (opened: Opened, principal: Principal) => StreamKey;
-  readonly setSessionLimits: (session: string, limits: Limits) => void;
+  /** Starts a stream. @throws AtpError when it is refused before anything was asked. */
+  readonly open: (opened: Opened, principal: Principal) => void;
+  readonly setSessionLimits: (limits: Limits) => void;
   readonly closed: (connection: Connection) => void;
 }
 
@@ -183,16 +185,14 @@ export function openConnection(tools: ConnectionTools, socket: SocketPort, info:
   }
 
   function openStream(ref: StreamRef, frame: Frame, who: Principal): void {
+    const key = `${session}/${ref}`;
+    keys.set(ref, key);
     try {
-      const parse: ParseOptions = {
-        meta: frame.meta,
-        payload: frame.payload,
-        qos: frame.qos ?? "silver",
-        principal: who,
-        resumable: false,
-      };
-      keys.set(ref, tools.open({ ref, parse, frame, rich, session, sessionLimits, output }, who));
+      const qos = frame.qos ?? "silver";
+      const parse: ParseOptions = { meta: frame.meta, payload: frame.payload, qos, principal: who, resumable: false };
+      tools.open({ key, ref, parse, frame, rich, dryRun: false, session, sessionLimits, output }, who);
     } catch (error) {
+      keys.delete(ref);
       refuse(ref, AtpError.from(error));
     }
   }
@@ -221,7 +221,7 @@ export function openConnection(tools: ConnectionTools, socket: SocketPort, info:
     const granted = fromWindow(window, outer);
     if (effect.stream === null) {
       sessionLimits = granted;
-      tools.setSessionLimits(session, granted);
+      tools.setSessionLimits(granted);
     } else {
       toStream(effect.stream, (key) => emit({ t: "client.window", at: clock.now(), key, limits: granted }));
     }
