@@ -1,0 +1,70 @@
+import type { Processed } from "atp-protocol";
+
+/**
+ * What can end a run on this side of the wire. A refusal by the router is no such error: it is an `AtpError` with a code of the wire.
+ *
+ * - `ECUT`: the connection was lost before the stream's end. The answer is not known; the router may have spent.
+ * - `EABORT`: this side cancelled, by `cancel()`, an AbortSignal or `close()`.
+ * - `ECONNECT`: no connection could be made. Nothing was sent.
+ * - `EPEER`: the router ended the stream with something that is no answer and no error.
+ */
+export type LocalErrorCode = "ECUT" | "EABORT" | "ECONNECT" | "EPEER";
+
+/** Options of {@link AtpLocalError}. */
+export interface AtpLocalErrorOptions {
+  readonly processed: Processed;
+  /** Code of the WebSocket close that caused it. */
+  readonly closeCode?: number;
+  readonly cause?: unknown;
+}
+
+const brand = Symbol.for("atp.local-error");
+
+/** An error that no router sent: the connection was cut or never made, or this side gave up. */
+export class AtpLocalError extends Error {
+  override readonly name: string = "AtpLocalError";
+  readonly code: LocalErrorCode;
+  /** Whether anything may have been spent: `no` guarantees that nothing was. */
+  readonly processed: Processed;
+  readonly closeCode: number | undefined;
+  /** @internal Recognises errors of another copy of this package. */
+  readonly [brand] = true;
+
+  constructor(code: LocalErrorCode, message: string, options: AtpLocalErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.processed = options.processed;
+    this.closeCode = options.closeCode;
+  }
+}
+
+/** Tells an {@link AtpLocalError}, also one made by another copy of this package, and optionally one of a given code. */
+export function isAtpLocalError(value: unknown, code?: LocalErrorCode): value is AtpLocalError {
+  if (typeof value !== "object" || value === null || (value as { [brand]?: unknown })[brand] !== true) return false;
+  return code === undefined || (value as AtpLocalError).code === code;
+}
+
+/** The error of a stream that ended without FIN or RST (A4.3): never a success. */
+export function cutError(closeCode: number, reason: string): AtpLocalError {
+  const why = reason === "" ? `close code ${closeCode}` : `${reason} (close code ${closeCode})`;
+  return new AtpLocalError("ECUT", `The connection was lost before the answer was complete: ${why}. Ask again.`, {
+    processed: "maybe",
+    closeCode,
+  });
+}
+
+/** The error of a run that this side cancelled. */
+export function abortError(reason: string | undefined, processed: Processed, cause?: unknown): AtpLocalError {
+  const message =
+    reason === undefined || reason === "" ? "The run was cancelled." : `The run was cancelled: ${reason}.`;
+  return new AtpLocalError("EABORT", message, { processed, ...(cause === undefined ? {} : { cause }) });
+}
+
+/** The error of a run that never left: no connection could be made. */
+export function connectError(message: string, closeCode?: number, cause?: unknown): AtpLocalError {
+  return new AtpLocalError("ECONNECT", message, {
+    processed: "no",
+    ...(closeCode === undefined ? {} : { closeCode }),
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

@@ -1,0 +1,161 @@
+import { defaultLimits } from "atp-protocol";
+import type {
+  MemoryRequest,
+  Meta,
+  Qos,
+  RequestContent,
+  Strategy,
+  WelcomeContent,
+  Window,
+  WireLimits,
+} from "atp-protocol";
+import type { RetryOptions } from "./backoff.js";
+import type { Opening } from "./live-run.js";
+import { platformSocket, systemClock } from "./ports.js";
+import type { ClientClock, ClientLogger, SocketFactory } from "./ports.js";
+
+/** Credentials: a token, or a function that is asked again for each connection and each renewal. */
+export type TokenSource = string | (() => string | Promise<string>);
+
+/** Options of `createClient`. */
+export interface ClientOptions {
+  /** The router's `ws:` or `wss:` address, such as `wss://router.example.com/ws`. Credentials never stand in it. */
+  readonly url: string;
+  readonly token?: TokenSource;
+  /** Label of the session. @default a random one */
+  readonly sessionId?: string;
+  /** How the client names itself to the router. @default atp-client and its version */
+  readonly name?: { readonly name: string; readonly version: string };
+  /** What the client announces beyond the core of the protocol. @default none */
+  readonly capabilities?: readonly ("credit" | "fragments")[];
+  /** How long a dial may take, to the router's welcome. @default 10000 */
+  readonly connectTimeoutMs?: number;
+  readonly retry?: RetryOptions;
+  /** Makes the socket. @default the browser's WebSocket, `ws` on Node */
+  readonly socket?: SocketFactory;
+  readonly clock?: ClientClock;
+  /** Numbers from 0 to below 1, for jitter. @default Math.random */
+  readonly random?: () => number;
+  /** @default none */
+  readonly logger?: ClientLogger;
+}
+
+/** Options of `client.stream`. Absent ones have the router's defaults. */
+export interface StreamOptions {
+  /** The lane. @default "silver" */
+  readonly qos?: Qos;
+  /** The run's ceilings: calls at once, tokens, micro-dollars. */
+  readonly window?: Window;
+  readonly taskType?: string;
+  readonly strategy?: Strategy;
+  /** Tool permissions that the task asks for, such as `fs.read`. */
+  readonly tools?: readonly string[];
+  readonly memory?: MemoryRequest;
+  /** Time for the whole run, from its arrival at the router. */
+  readonly deadlineMs?: number;
+  /** The same key and content within an hour attach to the first run and cost nothing. */
+  readonly idempotencyKey?: string;
+  readonly onDisconnect?: "continue" | "cancel";
+  /** Further members of the frame's `meta`; the options above win. */
+  readonly meta?: Meta;
+  readonly ttl?: number;
+  /** Aborting it cancels the run. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where the client's connection stands. */
+export type ClientState =
+  /** No connection, and none needed. */
+  | { readonly name: "idle" }
+  | { readonly name: "connecting"; readonly attempt: number }
+  /** Waits before the next attempt. */
+  | { readonly name: "waiting"; readonly attempt: number; readonly delayMs: number; readonly error: Error }
+  | { readonly name: "open"; readonly welcome: WelcomeContent }
+  | { readonly name: "closed" };
+
+/** {@link ClientOptions} with every default in place. */
+export interface Settings {
+  readonly url: string;
+  readonly token: TokenSource | undefined;
+  readonly sessionId: string;
+  readonly client: { readonly name: string; readonly version: string };
+  readonly capabilities: readonly string[];
+  readonly limits: WireLimits;
+  readonly connectTimeoutMs: number;
+  readonly retry: RetryOptions;
+  readonly socket: SocketFactory;
+  readonly clock: ClientClock;
+  readonly random: () => number;
+  readonly logger: ClientLogger;
+}
+
+const label = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/**
+ * Checks the options and fills in their defaults.
+ * @throws TypeError for an address or a session id that cannot work
+ */
+export function readOptions(options: ClientOptions): Settings {
+  const sessionId = options.sessionId ?? randomId();
+  if (!label.test(sessionId)) throw new TypeError("sessionId: 1 to 128 of A-Z a-z 0-9 . _ : -");
+  return {
+    url: checkedUrl(options.url),
+    token: options.token,
+    sessionId,
+    client: options.name ?? { name: "atp-client", version: "0.1.0" },
+    capabilities: options.capabilities ?? [],
+    limits: defaultLimits,
+    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    retry: options.retry ?? {},
+    socket: options.socket ?? platformSocket,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+    logger: options.logger ?? {},
+  };
+}
+
+function checkedUrl(text: string): string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new TypeError(`url: ${JSON.stringify(text)} is no address; it looks like ws://127.0.0.1:7443/ws`);
+  }
+  if (url.protocol !== "ws:" && url.protocol !== "wss:")
+    throw new TypeError(`url: ${url.protocol} is neither ws: nor wss:`);
+  if (url.username !== "" || url.password !== "")
+    throw new TypeError("url: credentials do not belong in an address; use the option token");
+  return url.href;
+}
+
+/** Works also in pages without a secure context, where `crypto.randomUUID` is missing. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return `s-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** What the SYN of a request says. */
+export function openingOf(request: string | RequestContent, options: StreamOptions): Opening {
+  const content: RequestContent = typeof request === "string" ? { prompt: request } : request;
+  const meta: Meta = {
+    ...options.meta,
+    ...given("task_type", options.taskType),
+    ...given("strategy", options.strategy),
+    ...given("tool_permissions", options.tools),
+    ...given("memory", options.memory),
+    ...given("deadline_ms", options.deadlineMs),
+    ...given("idempotency_key", options.idempotencyKey),
+    ...given("on_disconnect", options.onDisconnect),
+  };
+  return {
+    ...given("qos", options.qos),
+    ...given("ttl", options.ttl),
+    ...given("window", options.window),
+    ...(Object.keys(meta).length === 0 ? {} : { meta }),
+    payload: { type: "agent.request", content },
+  };
+}
+
+function given<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [K in Key]?: Value } {
+  return (value === undefined ? {} : { [key]: value }) as { readonly [K in Key]?: Value };
+}

@@ -1,0 +1,58 @@
+import WebSocket from "isomorphic-ws";
+
+/** Time as the client sees it; injected in tests. */
+export interface ClientClock {
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+  /** Calls `fn` once after a delay. @returns a function that prevents it. */
+  after(delayMs: number, fn: () => void): () => void;
+}
+
+/** The clock of the machine. */
+export const systemClock: ClientClock = {
+  now: () => performance.now(),
+  after: (delayMs, fn) => {
+    const timer = setTimeout(fn, delayMs);
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
+/** The part of a WebSocket that the client uses: a browser's, `ws`, or one in memory. */
+export interface ClientSocket {
+  /** The subprotocol in force; empty when none was echoed. */
+  readonly protocol: string;
+  /** Bytes that were sent and have not left yet. */
+  readonly bufferedAmount: number;
+  binaryType: string;
+  onopen: (() => void) | null;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  /** Details of a failed dial, where the platform tells them. Always followed by `onclose`. */
+  onerror: ((event: { readonly message?: string }) => void) | null;
+  onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
+  send(data: string | Uint8Array): void;
+  close(code?: number, reason?: string): void;
+  /** Destroys the connection without a closing handshake, where the platform can. */
+  terminate?(): void;
+}
+
+/** Makes a socket that has begun to connect. */
+export type SocketFactory = (url: string, protocols: readonly string[]) => ClientSocket;
+
+/** A message of 8 MiB, the most that a frame may carry, may grow by its escapes. */
+const MAX_PAYLOAD_BYTES = 16 * 1_048_576;
+
+/** The platform's WebSocket: the browser's own, or `ws` on Node. */
+export const platformSocket: SocketFactory = (url, protocols) =>
+  // A browser takes two arguments and ignores the third.
+  new WebSocket(url, [...protocols], {
+    perMessageDeflate: false,
+    maxPayload: MAX_PAYLOAD_BYTES,
+  }) as unknown as ClientSocket;
+
+/** Where the client tells what a user of it may want to know later. Any member may be missing. */
+export interface ClientLogger {
+  debug?(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn?(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}

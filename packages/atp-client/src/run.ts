@@ -1,0 +1,98 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { EventEmitter } from "eventemitter3";
+import type { Telemetry, Window } from "atp-protocol";
+import type { PlanContent } from "./plan.js";
+import type { FinalResult, PartialEvent, RunEvent } from "./run-events.js";
+
+/** Listeners of a run, by the type of the event. */
+export type RunListeners = {
+  [Type in RunEvent["type"]]: (event: Extract<RunEvent, { readonly type: Type }>) => void;
+};
+
+/** A run's ceilings, and the way to change them while it runs. */
+export interface RunWindow {
+  /** The ceilings in force: those asked for, then those granted. A missing member means the session's. */
+  readonly ceilings: Window;
+  /** What is left of them, as the router last told. */
+  readonly left: Window | undefined;
+  /** Sets new absolute ceilings, at once. Members not named stay as they are. Without effect on a run that has ended. */
+  update(window: Window): void;
+}
+
+/**
+ * One request on its way to its answer. Read it as an async iterable of events (once), or ask for {@link AtpRun.final}, or both:
+ * neither waits for the other. Events that nobody reads are kept within a bound.
+ *
+ * Three different errors can end it: an `AtpError` is a refusal or failure that the router told; an `AtpLocalError` is `ECUT`
+ * when the connection was lost, and `EABORT` when this side cancelled (`ECONNECT`: nothing was ever sent).
+ */
+export interface AtpRun extends AsyncIterable<RunEvent>, AsyncDisposable {
+  /** The stream's id in its session. */
+  readonly streamId: string;
+  /** The answer. The same promise each time; never an unhandled rejection. */
+  final(): Promise<FinalResult>;
+  /**
+   * Cancels: the iterable and `final()` end with `EABORT` at once. Leaving a loop early does not cancel.
+   * @returns the bill, once the router has told it; undefined when nothing was sent or the connection was lost.
+   */
+  cancel(reason?: string): Promise<Telemetry | undefined>;
+  /** The text so far, by adapter (`name`, for clones past the first `name#1`). A live view. */
+  readonly text: ReadonlyMap<string, string>;
+  /** The plan, once the router told it. */
+  readonly plan: PlanContent | undefined;
+  /** The bill, once the run has ended; also of a refusal. */
+  readonly usage: Telemetry | undefined;
+  readonly window: RunWindow;
+  on<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this;
+  once<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this;
+  off<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this;
+}
+
+/** Calls a user's listener so that its failure is the program's to see and not the connection's to suffer. */
+export function emitSafely(emit: () => void): void {
+  try {
+    emit();
+  } catch (thrown) {
+    queueMicrotask(() => {
+      throw thrown;
+    });
+  }
+}
+
+/** A promise with its two ends. A rejection that nobody awaits is not reported as unhandled. */
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+/** Makes a {@link Deferred}. */
+export function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
+
+/** The text of each adapter's slot as it grows. */
+export class TextView {
+  readonly texts = new Map<string, string>();
+  readonly #attempts = new Map<string, number>();
+
+  /** @returns false for a piece of an attempt that a later one has voided. */
+  add(slot: string, event: PartialEvent): boolean {
+    const attempt = this.#attempts.get(slot) ?? 0;
+    if (event.attempt < attempt) return false;
+    if (event.attempt > attempt) this.#attempts.set(slot, event.attempt);
+    const earlier = event.attempt > attempt ? "" : (this.texts.get(slot) ?? "");
+    this.texts.set(slot, earlier + event.text);
+    return true;
+  }
+}
+
+/** The emitter of a run. */
+export class RunEmitter extends EventEmitter<RunListeners> {}
