@@ -1,0 +1,34 @@
+import { parseArgs } from "node:util";
+
+/** Options that every bench understands. */
+export interface BenchOptions {
+  /** One JSON object on the last line of standard output, and nothing else there. */
+  readonly json: boolean;
+  /** More rounds. */
+  readonly long: boolean;
+  /** Write the figures into the bench's page in `docs/benchmarks/`. */
+  readonly write: boolean;
+}
+
+/**
+ * Reads a bench's command line.
+ * @throws Error with one clear line when an option is unknown
+ */
+export function benchOptions(): BenchOptions {
+  const flag = { type: "boolean", default: false } as const;
+  const { values } = parseArgs({ options: { json: flag, long: flag, write: flag } });
+  return { json: values.json, long: values.long, write: values.write };
+}
+
+/** Runs a bench and ends the process: 0 when it ran, whatever its figures; 1 with the reason when it could not. */
+export function runBench(run: () => Promise<void>): void {
+  run().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      process.stderr.write(
+        `bench failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      );
+      process.exit(1);
+    },
+  );
+}

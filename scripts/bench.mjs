@@ -1,0 +1,63 @@
+// npm run bench -- <name> [--json] [--long] [--write]: builds what the bench needs, then runs it.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+
+/** Each bench: its program in bench/dist, what it tells, and the workspaces it needs built. */
+const benches = {
+  router: {
+    about: "the whole router beside a pass-through router: CPU, memory, added time to the first partial",
+    builds: ["atp-bench...", "@atp-examples/router..."],
+  },
+  clients: {
+    about: "one router with three gRPC clients behind AdapterPort: grpc-js, connect-node, node:http2",
+    builds: ["atp-bench..."],
+  },
+  profile: {
+    about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40]",
+    builds: ["atp-bench...", "@atp-examples/router..."],
+  },
+};
+
+const help = [
+  "usage: npm run bench -- <name> [--json] [--long] [--write]",
+  "",
+  ...Object.entries(benches).map(([name, bench]) => `  ${name.padEnd(10)} ${bench.about}`),
+  "",
+  "  --json     one JSON object on the last line of standard output",
+  "  --long     more rounds",
+  "  --write    write the figures into docs/benchmarks/<name>.md",
+].join("\n");
+
+function fail(message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+const [name, ...options] = process.argv.slice(2);
+if (name === undefined || name === "--help" || name === "-h" || options.includes("--help")) {
+  process.stdout.write(`${help}\n`);
+  process.exit(0);
+}
+if (!Object.hasOwn(benches, name))
+  fail(`no bench "${name}"; there are ${Object.keys(benches).join(", ")} (see --help)`);
+
+const turbo = `${root}node_modules/.bin/turbo`;
+if (!existsSync(turbo)) fail("the project is not installed: run `npm ci` first");
+const filters = benches[name].builds.map((workspace) => `--filter=${workspace}`);
+const built = spawnSync(turbo, ["run", "build:js", ...filters, "--output-logs=errors-only", "--log-prefix=none"], {
+  cwd: root,
+  env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1", TURBO_NO_UPDATE_NOTIFIER: "1" },
+  encoding: "utf8",
+  stdio: ["ignore", "pipe", "pipe"],
+});
+if (built.status !== 0)
+  fail(`the build failed:\n${built.stdout ?? ""}${built.stderr ?? ""}${built.error?.message ?? ""}`);
+
+const run = spawnSync(process.execPath, ["--enable-source-maps", `${root}bench/dist/${name}.js`, ...options], {
+  cwd: root,
+  stdio: ["ignore", "inherit", "inherit"],
+});
+process.exit(run.status ?? 1);
