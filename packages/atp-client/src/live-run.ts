@@ -1,11 +1,12 @@
 import { payloadTypes } from "atp-protocol";
+import { EventEmitter } from "eventemitter3";
 import type { AcceptContent, Frame, Meta, Payload, Qos, Telemetry, Window } from "atp-protocol";
 import { abortError, AtpLocalError, cutError } from "./errors.js";
 import { EventQueue, slotOf } from "./event-queue.js";
 import type { PlanContent } from "./plan.js";
 import { acceptEvent, readError, readFinal, toRunEvent } from "./run-events.js";
 import type { FinalResult, RunEvent } from "./run-events.js";
-import { deferred, emitSafely, RunEmitter, TextView } from "./run.js";
+import { deferred, emitSafely, TextView } from "./run.js";
 import type { AtpRun, RunListeners, RunWindow } from "./run.js";
 
 /** What a run's SYN says. */
@@ -51,7 +52,7 @@ export class LiveRun implements AtpRun {
   readonly #waiters: Waiter[] = [];
   #reading: "not yet" | "yes" | "no more" = "not yet";
   readonly #view = new TextView();
-  readonly #emitter = new RunEmitter();
+  readonly #emitter = new EventEmitter();
   readonly #release: (run: LiveRun) => void;
   #plan: PlanContent | undefined;
   #usage: Telemetry | undefined;
@@ -106,17 +107,17 @@ export class LiveRun implements AtpRun {
   }
 
   on<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this {
-    this.#emitter.on(type, listener as never);
+    this.#emitter.on(type, listener);
     return this;
   }
 
   once<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this {
-    this.#emitter.once(type, listener as never);
+    this.#emitter.once(type, listener);
     return this;
   }
 
   off<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this {
-    this.#emitter.off(type, listener as never);
+    this.#emitter.off(type, listener);
     return this;
   }
 

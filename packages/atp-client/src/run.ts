@@ -1,5 +1,4 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { EventEmitter } from "eventemitter3";
 import type { Telemetry, Window } from "atp-protocol";
 import type { PlanContent } from "./plan.js";
 import type { FinalResult, PartialEvent, RunEvent } from "./run-events.js";
@@ -93,6 +92,3 @@ export class TextView {
     return true;
   }
 }
-
-/** The emitter of a run. */
-export class RunEmitter extends EventEmitter<RunListeners> {}
