@@ -80,7 +80,9 @@ function missingSections(rules) {
     const [, part, number] = /^([A-D])(\d+)?/.exec(rule) ?? [];
     if (number !== undefined) parts.set(part, [...(parts.get(part) ?? []), Number(number)]);
   }
-  return [...parts].flatMap(([part, numbers]) => gaps(numbers).map((missing) => `section ${part}${missing} is missing`));
+  return [...parts].flatMap(([part, numbers]) =>
+    gaps(numbers).map((missing) => `section ${part}${missing} is missing`),
+  );
 }
 
 /** The numbers from 1 to the greatest that are not there. */
@@ -98,7 +100,9 @@ export function readRetired(entry) {
 function main() {
   const folder = join(dirname(fileURLToPath(import.meta.url)), "../docs/spec");
   const target = join(folder, "requirements.json");
-  const files = readdirSync(folder).filter((name) => name.endsWith(".md")).sort();
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith(".md"))
+    .sort();
   const read = files.map((file) => readRequirements(readFileSync(join(folder, file), "utf8"), file));
   const requirements = read.flatMap((result) => result.requirements);
   const retired = readRetired(readFileSync(join(folder, "atp-v1.md"), "utf8"));
