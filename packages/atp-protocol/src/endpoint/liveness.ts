@@ -75,7 +75,7 @@ export function spendFrame(s: State): void {
   }
   s.overSince ??= s.at;
   pause(s, PAUSED_BY_RATE);
-  arm(s, rateResumesAt(s));
+  arm(s, Math.min(rateResumesAt(s), s.overSince + OVER_RATE_MS));
 }
 
 /** When a twentieth of a second's frames is free again: fine enough to cost no throughput, coarse enough for a timer. */
@@ -92,6 +92,6 @@ export function tickRate(s: State): void {
     return;
   }
   const resumesAt = rateResumesAt(s);
-  if (s.at < resumesAt) arm(s, resumesAt);
+  if (s.at < resumesAt) arm(s, Math.min(resumesAt, (s.overSince ?? s.at) + OVER_RATE_MS));
   else unpause(s, PAUSED_BY_RATE);
 }

@@ -52,7 +52,7 @@ export class Rig {
 
   /** A frame's text as the peer would write it. */
   receive(text: string | Frame): readonly EndpointEffect[] {
-    const raw = typeof text === "string" ? text : encodeFrame(text);
+    const raw = typeof text === "string" ? text : JSON.stringify(text);
     const decoded = decodeFrame(raw, this.config.limits);
     const bytes = utf8Length(raw);
     return decoded.ok
