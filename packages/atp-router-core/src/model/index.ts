@@ -3,3 +3,4 @@ export * from "./values.js";
 export * from "./plan.js";
 export * from "./policy.js";
 export * from "./limits.js";
+export * from "./ledger.js";

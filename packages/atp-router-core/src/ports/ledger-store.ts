@@ -1,30 +1,4 @@
-import type { Amounts, BudgetRefusal, Limits, Ms } from "../model/index.js";
-
-/** A scope of a hold, inner ones first: the stream's, the session's, the tenant's. */
-export interface HoldScope {
-  readonly source: BudgetRefusal["limitSource"];
-  /** Unique within its store, such as `tenant:acme`. */
-  readonly key: string;
-  /** Ceilings that apply when the store does not know the scope yet; `setLimit` changes them later. */
-  readonly limits: Limits;
-}
-
-/** Posted and reserved amounts of a scope. Posted parallel calls are always 0. */
-export interface ScopeBalance {
-  readonly limits: Limits;
-  readonly posted: Amounts;
-  readonly reserved: Amounts;
-}
-
-/** The answer to a reservation. */
-export type ReserveResult =
-  | { readonly ok: true }
-  | {
-      readonly ok: false;
-      readonly refusal: BudgetRefusal;
-      /** The least that is left over all scopes, by dimension; absent members are unlimited. May be negative after an overrun. */
-      readonly left: Limits;
-    };
+import type { Amounts, HoldScope, Limits, Ms, ReserveResult, ScopeBalance } from "../model/index.js";
 
 /** A store that could not answer. `applied: unknown` means that the operation may or may not have happened. */
 export class StoreUnavailable extends Error {

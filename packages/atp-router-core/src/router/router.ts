@@ -10,7 +10,12 @@ import type { StreamEffect, StreamEvent, StreamKey, StreamOpening, StreamState }
 export type RouterEvent =
   | Exclude<StreamEvent, { t: "stream.opened" } | { t: "money.room" }>
   | { readonly t: "stream.opened"; readonly at: Ms; readonly key: StreamKey; readonly opening: StreamOpening }
-  | { readonly t: "adapter.added"; readonly at: Ms; readonly adapter: string; readonly configured: AdapterHealth["info"] }
+  | {
+      readonly t: "adapter.added";
+      readonly at: Ms;
+      readonly adapter: string;
+      readonly configured: AdapterHealth["info"];
+    }
   | { readonly t: "adapter.healthy"; readonly at: Ms; readonly adapter: string; readonly health: AdapterHealth }
   | { readonly t: "adapter.unhealthy"; readonly at: Ms; readonly adapter: string; readonly failure: Failure }
   /** The ledger: something may fit now that did not before. */
@@ -22,7 +27,13 @@ export type RouterEvent =
 export type RouterEffect =
   | Exclude<StreamEffect, { t: `lane.${string}` }>
   | { readonly t: "adapter.probe"; readonly adapter: string }
-  | { readonly t: "adapter.status"; readonly adapter: string; readonly from: AdapterStatus; readonly to: AdapterStatus; readonly reason: string };
+  | {
+      readonly t: "adapter.status";
+      readonly adapter: string;
+      readonly from: AdapterStatus;
+      readonly to: AdapterStatus;
+      readonly reason: string;
+    };
 
 /** What streams share, and the streams. */
 export interface RouterMachine {
@@ -151,7 +162,10 @@ export function createRouterMachine(config: { readonly lanes: LanesConfig }): Ro
     }
   }
 
-  function statuses(changes: readonly { id: string; from: AdapterStatus; to: AdapterStatus; reason: string }[], out: RouterEffect[]): void {
+  function statuses(
+    changes: readonly { id: string; from: AdapterStatus; to: AdapterStatus; reason: string }[],
+    out: RouterEffect[],
+  ): void {
     for (const { id, from, to, reason } of changes) out.push({ t: "adapter.status", adapter: id, from, to, reason });
   }
 
@@ -161,4 +175,3 @@ export function createRouterMachine(config: { readonly lanes: LanesConfig }): Ro
 function ticketId(effect: { readonly key: StreamKey; readonly leg: number }): string {
   return `${effect.key}!${effect.leg}`;
 }
-

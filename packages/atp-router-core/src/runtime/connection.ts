@@ -5,7 +5,6 @@ import type { Limits, Principal } from "../model/index.js";
 import type { Clock, Observer } from "../ports/index.js";
 import type { StreamEnd, StreamKey } from "../stream/index.js";
 import type { Emit, StreamOutput } from "./host.js";
-import { parseTask } from "./request.js";
 import type { ParseOptions } from "./request.js";
 import type { Lease } from "./router.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";

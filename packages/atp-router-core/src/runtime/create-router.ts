@@ -201,7 +201,7 @@ export function createRouter(config: RouterConfig): Router {
       }
       return {
         adapters: machine.registry.view().map((a) => ({ ...a, running: running.get(a.info.id) ?? 0 })),
-        lanes: { ...machine.lanes.view() },
+        lanes: { ...machine.lanes.view(clock.now()) },
         streams: hosts.size,
         sockets: connections.size,
         draining,

@@ -1,6 +1,6 @@
 import { AtpError } from "atp-protocol";
 import type { Qos, RequestContent } from "atp-protocol";
-import { metaSchema, requestContentSchema } from "atp-protocol/schema";
+import { meta as metaSchema, requestContent as requestContentSchema } from "atp-protocol/schema";
 import type { Principal, Task } from "../model/index.js";
 
 /** The checked question of a SYN or of a dry run. */
