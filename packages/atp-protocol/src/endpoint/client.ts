@@ -12,6 +12,7 @@ import { joinFragment } from "./reassembly.js";
 import { onAck } from "./replay.js";
 import { onNewEpoch, onResumed } from "./resume-client.js";
 import { refOf, type State, type Stream } from "./state.js";
+import { arm } from "./timer.js";
 import type { FrameRefusal } from "./types.js";
 
 const knownTypes = new Set<string>(Object.values(payloadTypes));
@@ -44,8 +45,17 @@ function onConnectionFrame(s: State, frame: Frame, bits: number): void {
   if ((bits & CTRL) === 0) return;
   const type = frame.payload?.type;
   if (type === payloadTypes.welcome) onWelcome(s, frame);
-  else if (type === payloadTypes.resumed && s.phase === "resuming") onResumed(s, frame);
-  else onControl(s, null, frame);
+  else if (type === payloadTypes.resumed) onResumed(s, frame);
+  else {
+    const isUnknownToken =
+      type === payloadTypes.error && isObject(frame.payload?.content) && frame.payload.content["code"] === "ERESUME";
+    onControl(s, null, frame);
+    if (isUnknownToken && s.phase === "resuming") {
+      s.phase = "open";
+      onNewEpoch(s);
+      flush(s);
+    }
+  }
 }
 
 function onWelcome(s: State, frame: Frame): void {
@@ -57,7 +67,8 @@ function onWelcome(s: State, frame: Frame): void {
   }
   const both = (name: string): boolean => s.config.capabilities.includes(name) && content.capabilities.includes(name);
   const isResuming = s.resumeToken !== undefined;
-  const isSameEpoch = s.epoch === content.epoch;
+  // After a reload the epoch is not known: then an ERESUME tells.
+  const isSameEpoch = s.epoch === undefined || s.epoch === content.epoch;
   s.capabilities = {
     resume: both("resume") && content.resume_token !== undefined,
     credit: both("credit"),
@@ -67,6 +78,7 @@ function onWelcome(s: State, frame: Frame): void {
   s.epoch = content.epoch;
   s.resumeToken = s.capabilities.resume ? content.resume_token : undefined;
   s.phase = isResuming && isSameEpoch ? "resuming" : "open";
+  if (s.phase === "open") s.detachedAt = null;
   s.fx.push({ t: "welcome", content });
   // The ACK confirms the newest token, so that the older one can die (A9.3).
   if (s.resumeToken !== undefined) sendFrame(s, connectionFrame(s, "ACK"));
@@ -155,6 +167,7 @@ function finish(s: State, stream: Stream): void {
   stream.kept = [];
   s.open--;
   if (!s.capabilities.resume) s.streams.delete(stream.ref);
+  else arm(s, (stream.endedAt = s.at) + s.limits.retention_ms);
 }
 
 /** Client: the codec refused a frame of the router. Its number counts, so that one bad frame is not a gap (A5.4). */

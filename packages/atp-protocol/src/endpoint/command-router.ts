@@ -2,19 +2,21 @@ import { payloadTypes } from "../frame/payload.js";
 import { endStream, errorOf } from "./failure.js";
 import { onGranted, onRefused } from "./greeting.js";
 import { flush } from "./outbox.js";
-import { sendConnectionCtrl, sendControl } from "./sender.js";
+import { onAttach } from "./resume-router.js";
+import { sendAccept, sendConnectionCtrl } from "./sender.js";
 import { INITIAL_CREDIT, type State } from "./state.js";
 import { closeWhenDrained, settleEnded } from "./tick.js";
 import { arm } from "./timer.js";
 import type { EndpointEvent } from "./types.js";
-
-const ACCEPT_FLAGS: readonly string[] = ["SYN", "ACK"];
 
 /** Router: a command of its host. */
 export function commandRouter(s: State, event: EndpointEvent): void {
   switch (event.t) {
     case "hello.granted":
       onGranted(s, event.grant);
+      return;
+    case "session.attach":
+      onAttach(s, event.hello, event.grant, event.shownTokenId);
       return;
     case "hello.refused":
       onRefused(s, event.error, event.closeCode);
@@ -25,7 +27,7 @@ export function commandRouter(s: State, event: EndpointEvent): void {
       const credit = s.capabilities.credit ? { credit: stream.credit ?? INITIAL_CREDIT } : {};
       const content = { qos: event.qos, window: event.window, ...credit, ack: stream.first };
       stream.accept = { type: payloadTypes.accept, content };
-      sendControl(s, stream, ACCEPT_FLAGS, stream.accept, { ack: stream.first });
+      sendAccept(s, stream);
       return;
     }
     case "stream.end": {

@@ -1,5 +1,6 @@
 import type { Credit } from "../frame/frame.js";
-import { flush, markWaiting, STALL_MS } from "./outbox.js";
+import { canSend, flush, markWaiting, STALL_MS } from "./outbox.js";
+import { announceGap } from "./resume-router.js";
 import { sendControl } from "./sender.js";
 import type { State, Stream } from "./state.js";
 import { arm } from "./timer.js";
@@ -36,7 +37,11 @@ export function onCredit(s: State, stream: Stream, credit: Credit): void {
     messages: Math.max(before.messages, credit.messages),
     bytes: Math.max(before.bytes, credit.bytes),
   };
-  if (stream.starvedAt === null && !stream.full) return;
+  if (stream.unfed) {
+    stream.unfed = false;
+    stream.starvedAt = null;
+    if (stream.lost) announceGap(s, stream);
+  } else if (stream.starvedAt === null && !stream.full) return;
   markWaiting(s, stream);
   flush(s);
 }
@@ -61,8 +66,13 @@ export function onConsumed(s: State, stream: Stream, seq: number): void {
   }
   if (count > 0) stream.unread.splice(0, count);
   if (s.naive) return;
+  if (stream.finished) {
+    sendAck(s, stream);
+    if (seq === stream.inSeq && stream.ackAt === null) s.streams.delete(stream.ref);
+    return;
+  }
   // A router acknowledges an input when it is handed on, a client at half of its credit, at the end, or within a second.
-  if (s.router || stream.ended || creditIsHalf(s, stream)) sendAck(s, stream);
+  if (s.router || creditIsHalf(s, stream)) sendAck(s, stream);
   else if (stream.ackAt === null) {
     stream.ackAt = s.at + ACK_MS;
     arm(s, stream.ackAt);
@@ -82,6 +92,12 @@ function creditIsHalf(s: State, stream: Stream): boolean {
 export function sendAck(s: State, stream: Stream): void {
   stream.ackAt = null;
   if (stream.ackedSeq === stream.readSeq) return;
+  if (!canSend(s)) {
+    // The peer must yet know, or it keeps what nobody needs.
+    stream.ackAt = s.at + ACK_MS;
+    arm(s, stream.ackAt);
+    return;
+  }
   stream.ackedSeq = stream.readSeq;
   if (s.router || !s.capabilities.credit) {
     sendControl(s, stream, ACK_FLAGS, undefined, { ack: stream.readSeq });

@@ -1,5 +1,6 @@
 import { closeAction, closeCodes } from "../frame/close-codes.js";
 import { cut } from "./resume-client.js";
+import { numberQueue } from "./sender.js";
 import type { State, Stream } from "./state.js";
 import { arm } from "./timer.js";
 
@@ -18,6 +19,8 @@ export function onClosed(s: State, code: number, reason: string): void {
   s.terminateAt = null;
   s.fragmentsOpen = 0;
   for (const stream of s.streams.values()) loseSocket(stream);
+  // What waited to be numbered goes into the replay buffer (A9.2).
+  if (s.router && s.capabilities.resume) for (const stream of s.streams.values()) numberQueue(s, stream);
   if (s.capabilities.resume && (s.router || mayResume(s, code))) {
     if (!wasOpen) return;
     s.detachedAt ??= s.at;

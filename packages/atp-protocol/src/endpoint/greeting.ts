@@ -52,14 +52,10 @@ export function onGranted(s: State, grant: Grant): void {
     const streams = resume.streams.map((entry) => entry.stream_id);
     connectionError(s, errorOf("ERESUME", "A9.3", "this resume token is unknown or expired", { streams }, "maybe"));
   }
-  issueTokenOf(s, grant, undefined);
+  if (s.capabilities.resume && grant.resumeToken !== undefined)
+    issueToken(s, undefined, grant.resumeTokenId ?? grant.resumeToken);
   releaseHeld(s);
   unpause(s, PAUSED_BY_GREETING);
-}
-
-function issueTokenOf(s: State, grant: Grant, shownId: string | undefined): void {
-  if (!s.capabilities.resume || grant.resumeToken === undefined) return;
-  issueToken(s, shownId, grant.resumeTokenId ?? grant.resumeToken);
 }
 
 /** Sends `control.welcome` (A2.2). */

@@ -170,6 +170,8 @@ function takeTurn(s: State, stream: Stream): number {
 
 /** Whether anything of the stream waits to be sent. */
 export function hasWork(stream: Stream): boolean {
+  // Without credit for long, it waits in the replay buffer as if detached.
+  if (stream.unfed) return stream.controls.length > 0;
   return stream.queue.length > 0 || stream.controls.length > 0 || (stream.kept.at(-1)?.seq ?? 0) > stream.sentSeq;
 }
 

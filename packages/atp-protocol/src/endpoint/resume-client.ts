@@ -1,21 +1,38 @@
 import { closeCodes } from "../frame/close-codes.js";
 import type { Frame } from "../frame/frame.js";
-import { payloadTypes } from "../frame/payload.js";
+import { type HelloContent, payloadTypes } from "../frame/payload.js";
 import { type ResumedStream, readResumed } from "./contents.js";
 import { errorOf } from "./failure.js";
 import { close, connectionFrame, flush, hasWork, markWaiting, sendFrame } from "./outbox.js";
 import { onAck } from "./replay.js";
-import { refOf, type State, type Stream } from "./state.js";
+import { createStream, refOf, type State, type Stream } from "./state.js";
 
 /** Client: says HELLO on a new socket; with a token of an earlier welcome it asks to resume (A9.2). */
 export function sayHello(s: State): void {
   const hello = s.config.hello;
   if (hello === undefined) return;
+  const stored = hello.content.resume;
+  if (stored !== undefined && s.resumeToken === undefined && s.epoch === undefined) adopt(s, stored);
   const streams = [...s.streams.values()]
     .filter((stream) => stream.sentSeq >= stream.first)
     .map((stream) => ({ stream_id: stream.streamId, last_seq: stream.inSeq }));
   const resume = s.resumeToken === undefined ? {} : { resume: { resume_token: s.resumeToken, streams } };
   sendFrame(s, connectionFrame(s, "CTRL", { type: payloadTypes.hello, content: { ...hello.content, ...resume } }));
+}
+
+/** A client that starts with a stored token and cursors, as after a reload, has those streams open. */
+function adopt(s: State, stored: NonNullable<HelloContent["resume"]>): void {
+  s.resumeToken = stored.resume_token;
+  for (const { stream_id, last_seq } of stored.streams) {
+    const stream = createStream(s.sessionId, stream_id, 1, 1, undefined);
+    stream.inSeq = Math.max(1, last_seq);
+    stream.readSeq = stream.inSeq;
+    stream.ackedSeq = stream.inSeq;
+    stream.opened = true;
+    stream.credit = stream.allowance;
+    s.streams.set(stream.ref, stream);
+    s.open++;
+  }
 }
 
 /** Client: the router knows the session no more. What was sent is cut; what was not goes on under the new epoch. */
@@ -33,7 +50,10 @@ export function onResumed(s: State, frame: Frame): void {
     close(s, closeCodes.protocol, "control.resumed is malformed");
     return;
   }
-  s.phase = "open";
+  if (s.phase === "resuming") {
+    s.phase = "open";
+    s.detachedAt = null;
+  }
   s.fx.push({ t: "control", stream: null, frame });
   for (const entry of entries) {
     const stream = s.streams.get(refOf(s.sessionId, entry.stream_id));
@@ -49,6 +69,8 @@ function resumeStream(s: State, stream: Stream, entry: ResumedStream): void {
   }
   if (entry.state === "gone") stream.sentSeq = 0;
   else {
+    // What the router has not got goes again, under the same numbers.
+    stream.outSeq = Math.max(stream.outSeq, entry.ack);
     stream.sentSeq = Math.max(entry.ack, stream.first);
     onAck(stream, entry.ack);
     if (entry.next_seq > stream.inSeq + 1) {

@@ -12,6 +12,7 @@ import { joinFragment } from "./reassembly.js";
 import { onAck } from "./replay.js";
 import { refOf, type State, type Stream } from "./state.js";
 import { onSyn } from "./syn.js";
+import { settleEnded } from "./tick.js";
 import { confirmToken } from "./tokens.js";
 
 /** Sessions that one socket without HELLO may name (A2.4). */
@@ -151,7 +152,10 @@ function onStreamFrame(s: State, frame: Frame, bits: number, bytes: number): voi
     onStrayFrame(s, ref, frame, bits);
     return;
   }
-  if (frame.ack !== undefined) onAck(stream, frame.ack);
+  if (frame.ack !== undefined) {
+    onAck(stream, frame.ack);
+    settleEnded(s, stream);
+  }
   if (frame.credit !== undefined) onCredit(s, stream, frame.credit);
   if (stream.ended) {
     onStrayFrame(s, ref, frame, bits);

@@ -3,7 +3,7 @@ import type { Frame, Payload } from "../frame/frame.js";
 import { payloadTypes } from "../frame/payload.js";
 import { fragment } from "./fragment.js";
 import { canSend, connectionFrame, fits, flush, hasWork, markWaiting, sendFrame, transmit } from "./outbox.js";
-import { keep, keepsMessages } from "./replay.js";
+import { keep, keepsMessages, nextKept } from "./replay.js";
 import type { OutEntry, OutItem, State, Stream } from "./state.js";
 import { starve } from "./credit.js";
 
@@ -12,6 +12,7 @@ const MERGE_BYTES = 65_536;
 
 const NONE: readonly string[] = [];
 const MORE: readonly string[] = ["MORE"];
+const ACCEPT: readonly string[] = ["SYN", "ACK"];
 const CTRL: readonly string[] = ["CTRL"];
 export const END_FLAGS = { FIN: ["FIN"], RST: ["RST"] } as const;
 
@@ -49,7 +50,21 @@ export function sendControl(
 
 /** Sends a control payload (CTRL) on a stream. */
 export function sendCtrl(s: State, stream: Stream, payload: Payload): void {
+  // Not replayed, but repeated as it stands after a resume (A5.2).
+  if (
+    s.router &&
+    s.capabilities.resume &&
+    (payload.type === payloadTypes.plan || payload.type === payloadTypes.windowUpdate)
+  ) {
+    stream.latest ??= new Map();
+    stream.latest.set(payload.type, payload);
+  }
   sendControl(s, stream, CTRL, payload);
+}
+
+/** Router: sends what `control.accept` says; once more after a resume that had seen nothing (A5.2). */
+export function sendAccept(s: State, stream: Stream): void {
+  if (stream.accept !== null) sendControl(s, stream, ACCEPT, stream.accept, { ack: stream.first });
 }
 
 /** Sends a control payload (CTRL) on the connection's own stream. */
@@ -66,6 +81,12 @@ function replaceOlder(stream: Stream, item: OutItem): void {
 
 /** Sends a numbered item, or lets it wait. */
 export function send(s: State, stream: Stream, item: OutItem): void {
+  if (stream.unfed) {
+    // Without credit for so long that it counts as detached (A8.3).
+    const entry = number(s, stream, item);
+    if (entry !== null) commit(s, stream, entry);
+    return;
+  }
   if (canSend(s) && !s.full && !stream.full && !hasWork(stream)) {
     if (mayStart(s, stream, item)) {
       const entry = number(s, stream, item);
@@ -84,15 +105,20 @@ export function send(s: State, stream: Stream, item: OutItem): void {
       if (entry !== null) commit(s, stream, entry);
     }
     return;
-  } else if (stream.unfed) {
-    // Without credit for so long that it counts as detached (A8.3).
-    const entry = number(s, stream, item);
-    if (entry !== null) commit(s, stream, entry);
-    return;
   }
   enqueue(stream, item);
   markWaiting(s, stream);
   if (!s.full) flush(s);
+}
+
+/** Numbers all that waits into the replay buffer: the stream counts as detached (A8.3, A9.2). */
+export function numberQueue(s: State, stream: Stream): void {
+  const queue = stream.queue;
+  stream.queue = [];
+  for (const item of queue) {
+    const entry = number(s, stream, item);
+    if (entry !== null) commit(s, stream, entry);
+  }
 }
 
 /** Ends need no credit; messages start while both totals are below it (A8.1). */
@@ -175,7 +201,8 @@ export function sendNext(s: State, stream: Stream): number {
     transmit(s, data, bytes);
     return bytes;
   }
-  let entry = stream.kept.find((kept) => kept.seq > stream.sentSeq);
+  if (stream.unfed) return 0;
+  let entry = nextKept(stream);
   if (entry === undefined) {
     const item = stream.queue[0];
     if (item === undefined) return 0;

@@ -1,5 +1,6 @@
 import { closeCodes } from "../frame/close-codes.js";
-import { sendAck } from "./credit.js";
+import { relieve, sendAck } from "./credit.js";
+import { numberQueue } from "./sender.js";
 import { endDrain } from "./command-router.js";
 import { failStream, errorOf } from "./failure.js";
 import { onNoHello } from "./greeting.js";
@@ -59,14 +60,22 @@ function tickStream(s: State, stream: Stream): void {
     } else arm(s, open.lastAt + REASSEMBLY_IDLE_MS);
   }
   if (stream.starvedAt !== null && !stream.unfed) {
-    if (s.at >= stream.starvedAt + STALL_MS) stream.unfed = s.capabilities.resume;
-    else arm(s, stream.starvedAt + STALL_MS);
+    if (s.at >= stream.starvedAt + STALL_MS) {
+      if (s.capabilities.resume) countAsDetached(s, stream);
+    } else arm(s, stream.starvedAt + STALL_MS);
   }
+}
+
+/** Without credit for 30 s the call runs on into the replay buffer (A8.3). */
+function countAsDetached(s: State, stream: Stream): void {
+  stream.unfed = true;
+  numberQueue(s, stream);
+  relieve(s, stream);
 }
 
 /** Router: forgets a stream whose end has left, or keeps it for a resume (A9.2). */
 export function settleEnded(s: State, stream: Stream): void {
-  if (!stream.ended || hasWork(stream)) return;
+  if (!stream.ended || (hasWork(stream) && (s.phase !== "idle" || s.capabilities.resume))) return;
   if (s.capabilities.resume && stream.kept.length > 0) {
     arm(s, stream.endedAt + s.limits.retention_ms);
     return;

@@ -87,6 +87,18 @@ export type EndpointEvent = { readonly at: number } & ( // From the socket.
   | { readonly t: "timer.fired" }
   // Answers of the router's host to the effect `hello`.
   | { readonly t: "hello.granted"; readonly grant: Grant }
+  /**
+   * A new socket resumes this session, whose endpoint has none (A9.2). The HELLO came to another endpoint; the host found
+   * this one by the token, checked the principal, and closed the older socket with 4409 if there was one. `grant` carries
+   * this session's epoch and the next token.
+   */
+  | {
+      readonly t: "session.attach";
+      readonly hello: HelloContent;
+      readonly grant: Grant;
+      /** The id of the token that the client showed. */
+      readonly shownTokenId: string;
+    }
   | { readonly t: "hello.refused"; readonly error: ErrorContent; readonly closeCode: number }
   // Commands of the router's host.
   | { readonly t: "stream.accept"; readonly stream: StreamRef; readonly qos: Qos; readonly window: Window }
@@ -116,7 +128,10 @@ export type EndpointEvent = { readonly at: number } & ( // From the socket.
       readonly payload: Payload;
       readonly telemetry?: Telemetry;
     }
-  /** The consumer took every message up to `seq`: acknowledge, and grant credit again. */
+  /**
+   * The consumer took every message up to `seq`, the end included: acknowledge, and grant credit again. A router says it
+   * when it hands an `agent.input` on.
+   */
   | { readonly t: "stream.consumed"; readonly stream: StreamRef; readonly seq: number }
   | { readonly t: "drain"; readonly resumeUrl?: string }
   | { readonly t: "close"; readonly code: number; readonly reason: string }
@@ -160,6 +175,11 @@ export type EndpointEffect =
   /** The socket is gone: these streams have no reader now. */
   | { readonly t: "stream.detached"; readonly stream: StreamRef }
   | { readonly t: "stream.attached"; readonly stream: StreamRef }
+  /**
+   * Router: what the reader missed was evicted (A9.2). Send, as messages, one partial for each adapter slot (`chunk` 0, the
+   * next `attempt`, all text so far) and the open question, and go on with that attempt.
+   */
+  | { readonly t: "stream.snapshot"; readonly stream: StreamRef }
   /** The reader is too slow (full) or has room again. `stream` null: every stream of this socket. */
   | { readonly t: "outbox.full"; readonly stream: StreamRef | null }
   | { readonly t: "outbox.room"; readonly stream: StreamRef | null }
@@ -173,7 +193,7 @@ export type EndpointEffect =
   /** The stream's one end. `cut`: the connection ended it without FIN or RST, never a success (A4.3). */
   | { readonly t: "stream.ended"; readonly stream: StreamRef; readonly by: "FIN" | "RST"; readonly frame: Frame }
   | { readonly t: "stream.cut"; readonly stream: StreamRef; readonly code: number; readonly reason: string }
-  /** Router: the ids of all tokens that may resume this session from now on; others are dead (A9.3). */
+  /** Router: the ids of all tokens that may resume this session from now on (A9.3). None: the session is forgotten. */
   | { readonly t: "tokens"; readonly valid: readonly string[] }
   /** Something the peer did wrong, for logs and metrics; already answered on the wire. */
   | { readonly t: "violation"; readonly error: ErrorContent; readonly stream: StreamRef | null };
