@@ -1,264 +1,271 @@
-import type {
-  Amounts,
-  BudgetRefusal,
-  Dimension,
-  HoldScope,
-  Limits,
-  Ms,
-  ReserveResult,
-  ScopeBalance,
-} from "../model/index.js";
-
-const dimensions: readonly Dimension[] = ["parallel", "tokens", "usdMicros"];
+import type { Amounts, HoldScope, Limits, Ms, ReserveResult, ScopeBalance } from "../model/index.js";
+import { UNLIMITED, balanceOf, closedRefusal, fits, leftOf, openAccount, post, refusalOf, setCeilings } from "./account.js";
+import type { Account, Entry } from "./account.js";
 
 /** How much longer a hold lives than it was asked for, so that a late settlement still finds it (A7.4). */
-const EXPIRY_GRACE_MS = 5_000;
+export const EXPIRY_GRACE_MS = 5_000;
 
-interface Counts {
-  parallel: number;
-  tokens: number;
-  usdMicros: number;
-}
-
-interface Account {
-  limits: Limits;
-  readonly posted: Counts;
-  readonly reserved: Counts;
-}
+/** Ids of resolved holds that are surely remembered, so that a repeat that comes late is known as one. */
+const REMEMBERED = 50_000;
 
 interface Hold {
-  readonly scopes: readonly string[];
-  readonly amounts: Counts;
-  readonly sources: readonly BudgetRefusal["limitSource"][];
-  expiresAt: Ms;
+  readonly entries: readonly Entry[];
+  /** Keys of `entries`, in their order. */
+  readonly keys: readonly string[];
+  parallel: number;
+  tokens: number;
+  usd: number;
+  readonly expiresAt: Ms;
   dispatched: boolean;
   /** Extensions that were granted, by attempt. */
-  readonly extensions: Set<number>;
+  extensions: Set<number> | undefined;
+}
+
+/** Everything a ledger knows: plain data, so that `structuredClone` forks it. */
+export interface LedgerState {
+  readonly accounts: Map<string, Account>;
+  readonly holds: Map<string, Hold>;
+  /** Ids of resolved holds, in two generations: the older one is dropped when the newer is full. */
+  resolved: Set<string>;
+  resolvedBefore: Set<string>;
+  /** No open hold expires before this. */
+  nextExpiry: Ms;
 }
 
 /** What a hold asks for. */
 export interface ReserveRequest {
+  /** Unique for each hold, and never used again. */
   readonly hold: string;
+  /** Inner scopes first; a refusal is told for the first of equals. */
   readonly scopes: readonly HoldScope[];
   readonly amounts: Amounts;
+  /** The hold expires this long after `at`, and 5 s. */
   readonly ttlMs: Ms;
   readonly at: Ms;
 }
 
-/** A two-phase ledger: plain state behind synchronous operations, each idempotent by the hold's id (A7). */
+/** A two-phase ledger: state behind synchronous operations, each idempotent by the hold's id (A7). */
 export interface Ledger {
-  /** Grants over all scopes and dimensions when `posted + reserved + asked <= limit` in each, or not at all. */
+  readonly state: LedgerState;
+  /**
+   * Grants over all scopes and dimensions when `posted + reserved + asked <= limit` in each, or not at all. An open hold's id is
+   * granted again without effect; a resolved one's is refused, for nothing may start on it.
+   *
+   * @throws RangeError when an amount is not an integer >= 0, or the time to live is not a number: nothing is granted.
+   */
   reserve(request: ReserveRequest): ReserveResult;
-  /** Adds to an open hold by the same rule. An attempt that was granted is granted again without effect. */
+  /**
+   * Adds to an open hold by the same rule. An attempt that was granted is granted again without effect.
+   *
+   * @throws RangeError as `reserve` does.
+   */
   extend(hold: string, attempt: number, more: Amounts): ReserveResult;
-  dispatched(hold: string): void;
-  /** Posts what was used, which may be more than was held. False when the hold was resolved before, or never granted. */
+  /** The call leaves the router. False when the hold is not open. */
+  dispatched(hold: string): boolean;
+  /**
+   * Posts what was used, which may be more than was held, and resolves the hold. A number that cannot be counted posts what was
+   * held. True when something may fit now that did not before.
+   */
   settle(hold: string, used: { readonly tokens: number; readonly usdMicros: number }): boolean;
-  /** Gives back a hold. A hold that is not known yet can never be granted afterwards. */
+  /** Gives back a hold. One that is not known yet can never be granted afterwards. True when something was freed. */
   void(hold: string): boolean;
-  /** True when a ceiling rose. */
+  /** Sets a scope's ceilings. True when one rose. */
   setLimit(scope: string, limits: Limits): boolean;
+  /** Undefined for a scope that was never used. */
   read(scope: string): ScopeBalance | undefined;
-  /** Forgets a scope unless a hold is open in it. */
+  /** Forgets a scope, now or when its last open hold is resolved. */
   forget(scope: string): void;
   /** Resolves what expired: voids reserved holds, posts dispatched ones in full. Returns their ids. */
   sweep(at: Ms): readonly string[];
 }
 
-/** Ids of resolved holds that are remembered, so that a repeat that comes late is known as one. */
-const REMEMBERED = 16_384;
+/** A state with nothing in it. */
+export function emptyLedger(): LedgerState {
+  return {
+    accounts: new Map(),
+    holds: new Map(),
+    resolved: new Set(),
+    resolvedBefore: new Set(),
+    nextExpiry: Infinity,
+  };
+}
+
+function countable(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+function assertCountable({ parallel, tokens, usdMicros }: Amounts): void {
+  if (!countable(parallel) || !countable(tokens) || !countable(usdMicros))
+    throw new RangeError("amounts are integers from 0 to 2^53-1");
+}
+
+/** What was used, as it is posted: rounded up, never below 0. */
+function counted(value: number, held: number): number {
+  if (!Number.isFinite(value)) return held;
+  return value <= 0 ? 0 : Math.min(UNLIMITED, Math.ceil(value));
+}
 
 /**
- * A ledger with nothing in it. The model is the two-phase transfer of accounting stores (pending, then post or void once):
- * pending amounts count against the ceiling, so a post within its hold can never break it.
+ * A ledger over a state, an empty one by default. The model is the two-phase transfer of accounting stores (pending, then post
+ * or void, once): pending amounts count against the ceiling, so a post within its hold can never break it.
  */
-export function createLedger(): Ledger {
-  const accounts = new Map<string, Account>();
-  const holds = new Map<string, Hold>();
-  const resolved = new Set<string>();
-  /** Open holds by scope. */
-  const open = new Map<string, number>();
-  let nextExpiry: Ms = Infinity;
+export function createLedger(state: LedgerState = emptyLedger()): Ledger {
+  const { accounts, holds } = state;
 
   function account(scope: HoldScope): Account {
     let found = accounts.get(scope.key);
     if (found === undefined) {
-      found = {
-        limits: scope.limits,
-        posted: { parallel: 0, tokens: 0, usdMicros: 0 },
-        reserved: { parallel: 0, tokens: 0, usdMicros: 0 },
-      };
+      found = openAccount(scope.limits);
       accounts.set(scope.key, found);
     }
     return found;
   }
 
-  function check(
-    scopes: readonly { source: BudgetRefusal["limitSource"]; account: Account }[],
-    asked: Amounts,
-  ): ReserveResult {
-    let refusal: BudgetRefusal | undefined;
-    for (const { source, account: a } of scopes) {
-      for (const dimension of dimensions) {
-        const limit = a.limits[dimension];
-        if (limit === undefined || asked[dimension] === 0) continue;
-        if (a.posted[dimension] + a.reserved[dimension] + asked[dimension] <= limit) continue;
-        const found = refuse(source, dimension, limit, a, asked[dimension]);
-        // A ceiling that waiting does not free is the one to tell.
-        if (refusal === undefined || (refusal.remedy === "wait" && found.remedy !== "wait")) refusal = found;
-      }
-    }
-    if (refusal === undefined) return { ok: true };
-    const left: { -readonly [D in Dimension]?: number } = {};
-    for (const { account: a } of scopes) {
-      for (const dimension of dimensions) {
-        const limit = a.limits[dimension];
-        if (limit === undefined) continue;
-        left[dimension] = Math.min(left[dimension] ?? Infinity, limit - a.posted[dimension] - a.reserved[dimension]);
-      }
-    }
-    return { ok: false, refusal, left };
+  function known(id: string): boolean {
+    return state.resolved.has(id) || state.resolvedBefore.has(id);
   }
 
   function remember(id: string): void {
-    resolved.add(id);
-    if (resolved.size > REMEMBERED) {
-      const [oldest] = resolved;
-      if (oldest !== undefined) resolved.delete(oldest);
-    }
+    state.resolved.add(id);
+    if (state.resolved.size < REMEMBERED) return;
+    state.resolvedBefore = state.resolved;
+    state.resolved = new Set();
   }
 
-  /** Takes a hold out of every scope's reserve, and posts `used` there. */
-  function resolve(id: string, hold: Hold, used: { readonly tokens: number; readonly usdMicros: number }): void {
+  function refused(entries: readonly Entry[], asked: Amounts): ReserveResult {
+    return { ok: false, refusal: refusalOf(entries, asked), left: leftOf(entries) };
+  }
+
+  /** Takes a hold out of every scope's reserve, and posts there what was used. */
+  function resolve(id: string, hold: Hold, tokens: number, usd: number): void {
     holds.delete(id);
     remember(id);
-    for (const scope of hold.scopes) {
-      const a = accounts.get(scope);
-      if (a === undefined) continue;
-      for (const dimension of dimensions) a.reserved[dimension] -= hold.amounts[dimension];
-      a.posted.tokens += used.tokens;
-      a.posted.usdMicros += used.usdMicros;
-      const left = (open.get(scope) ?? 1) - 1;
-      if (left === 0) open.delete(scope);
-      else open.set(scope, left);
+    for (let i = 0; i < hold.entries.length; i++) {
+      const { account: a } = hold.entries[i] as Entry;
+      a.parallel -= hold.parallel;
+      a.tokens -= hold.tokens;
+      a.usd -= hold.usd;
+      a.open--;
+      post(a, tokens, usd);
+      if (a.forgotten && a.open === 0) accounts.delete(hold.keys[i] as string);
     }
   }
 
   return {
+    state,
     reserve({ hold: id, scopes, amounts, ttlMs, at }) {
-      if (holds.has(id)) return { ok: true };
-      const found = scopes.map((scope) => ({ source: scope.source, account: account(scope) }));
-      if (resolved.has(id)) {
-        const a = found[0]?.account;
-        const refusal: BudgetRefusal = {
-          limitSource: scopes[0]?.source ?? "stream",
-          dimension: "parallel",
-          limit: 0,
-          posted: 0,
-          reserved: a?.reserved.parallel ?? 0,
-          asked: amounts.parallel,
-          remedy: "never",
-        };
-        return { ok: false, refusal, left: {} };
+      assertCountable(amounts);
+      if (Number.isNaN(at + ttlMs)) throw new RangeError("a hold needs a time to live");
+      // guard: reserve-once
+      if (holds.has(id)) return granted;
+      // guard: resolved-stays-resolved
+      if (known(id)) return { ok: false, refusal: closedRefusal(scopes[0]?.source ?? "stream", amounts), left: {} };
+      const entries: Entry[] = [];
+      const keys: string[] = [];
+      let fitting = true;
+      for (const scope of scopes) {
+        // A scope named twice counts once.
+        if (keys.includes(scope.key)) continue;
+        const a = account(scope);
+        entries.push({ source: scope.source, account: a });
+        keys.push(scope.key);
+        fitting &&= fits(a, amounts);
       }
-      const result = check(found, amounts);
-      if (!result.ok) return result;
-      for (const { account: a } of found)
-        for (const dimension of dimensions) a.reserved[dimension] += amounts[dimension];
+      if (!fitting) return refused(entries, amounts);
+      for (const { account: a } of entries) {
+        a.parallel += amounts.parallel;
+        a.tokens += amounts.tokens;
+        a.usd += amounts.usdMicros;
+        a.open++;
+        a.forgotten = false;
+      }
       const expiresAt = at + ttlMs + EXPIRY_GRACE_MS;
       holds.set(id, {
-        scopes: scopes.map(({ key }) => key),
-        sources: scopes.map(({ source }) => source),
-        amounts: { ...amounts },
+        entries,
+        keys,
+        parallel: amounts.parallel,
+        tokens: amounts.tokens,
+        usd: amounts.usdMicros,
         expiresAt,
         dispatched: false,
-        extensions: new Set(),
+        extensions: undefined,
       });
-      for (const { key } of scopes) open.set(key, (open.get(key) ?? 0) + 1);
-      nextExpiry = Math.min(nextExpiry, expiresAt);
-      return { ok: true };
+      if (expiresAt < state.nextExpiry) state.nextExpiry = expiresAt;
+      return granted;
     },
     extend(id, attempt, more) {
+      assertCountable(more);
       const hold = holds.get(id);
-      if (hold === undefined) {
-        return {
-          ok: false,
-          refusal: {
-            limitSource: "stream",
-            dimension: "tokens",
-            limit: 0,
-            posted: 0,
-            reserved: 0,
-            asked: more.tokens,
-            remedy: "never",
-          },
-          left: {},
-        };
+      if (hold === undefined) return { ok: false, refusal: closedRefusal("stream", more), left: {} };
+      // guard: extend-once
+      if (hold.extensions?.has(attempt) === true) return granted;
+      if (!hold.entries.every(({ account: a }) => fits(a, more))) return refused(hold.entries, more);
+      for (const { account: a } of hold.entries) {
+        a.parallel += more.parallel;
+        a.tokens += more.tokens;
+        a.usd += more.usdMicros;
       }
-      if (hold.extensions.has(attempt)) return { ok: true };
-      const found = hold.scopes.flatMap((key, i) => {
-        const a = accounts.get(key);
-        return a === undefined ? [] : [{ source: hold.sources[i] ?? "stream", account: a }];
-      });
-      const result = check(found, more);
-      if (!result.ok) return result;
-      for (const { account: a } of found) for (const dimension of dimensions) a.reserved[dimension] += more[dimension];
-      for (const dimension of dimensions) hold.amounts[dimension] += more[dimension];
-      hold.extensions.add(attempt);
-      return { ok: true };
+      hold.parallel += more.parallel;
+      hold.tokens += more.tokens;
+      hold.usd += more.usdMicros;
+      (hold.extensions ??= new Set()).add(attempt);
+      return granted;
     },
     dispatched(id) {
       const hold = holds.get(id);
-      if (hold !== undefined) hold.dispatched = true;
+      if (hold === undefined) return false;
+      hold.dispatched = true;
+      return true;
     },
     settle(id, used) {
       const hold = holds.get(id);
+      // guard: settle-once
       if (hold === undefined) return false;
-      resolve(id, hold, used);
-      return true;
+      const tokens = counted(used.tokens, hold.tokens);
+      const usd = counted(used.usdMicros, hold.usd);
+      resolve(id, hold, tokens, usd);
+      return hold.parallel > 0 || tokens < hold.tokens || usd < hold.usd;
     },
     void(id) {
       const hold = holds.get(id);
       if (hold === undefined) {
-        remember(id);
+        // The reservation may still be on its way: it must not come to life when nobody waits for it any more.
+        // guard: void-before-reserve
+        if (!known(id)) remember(id);
         return false;
       }
-      resolve(id, hold, { tokens: 0, usdMicros: 0 });
+      resolve(id, hold, 0, 0);
       return true;
     },
     setLimit(scope, limits) {
-      const found = account({ source: "stream", key: scope, limits: {} });
-      const raised = dimensions.some(
-        (dimension) => (limits[dimension] ?? Infinity) > (found.limits[dimension] ?? Infinity),
-      );
-      found.limits = limits;
-      return raised;
+      const found = accounts.get(scope);
+      if (found !== undefined) return setCeilings(found, limits);
+      accounts.set(scope, openAccount(limits));
+      return false;
     },
     read(scope) {
       const found = accounts.get(scope);
-      return found === undefined
-        ? undefined
-        : { limits: found.limits, posted: { ...found.posted }, reserved: { ...found.reserved } };
+      return found === undefined ? undefined : balanceOf(found);
     },
     forget(scope) {
-      if (!open.has(scope)) accounts.delete(scope);
+      const found = accounts.get(scope);
+      if (found === undefined) return;
+      // guard: forget-when-empty
+      if (found.open > 0) found.forgotten = true;
+      else accounts.delete(scope);
     },
     sweep(at) {
-      if (at < nextExpiry) return [];
+      if (at < state.nextExpiry) return [];
       const expired: string[] = [];
-      nextExpiry = Infinity;
+      state.nextExpiry = Infinity;
       for (const [id, hold] of holds) {
         if (hold.expiresAt > at) {
-          nextExpiry = Math.min(nextExpiry, hold.expiresAt);
+          state.nextExpiry = Math.min(state.nextExpiry, hold.expiresAt);
           continue;
         }
-        resolve(
-          id,
-          hold,
-          hold.dispatched
-            ? { tokens: hold.amounts.tokens, usdMicros: hold.amounts.usdMicros }
-            : { tokens: 0, usdMicros: 0 },
-        );
+        // guard: expiry-posts-dispatched
+        if (hold.dispatched) resolve(id, hold, hold.tokens, hold.usd);
+        else resolve(id, hold, 0, 0);
         expired.push(id);
       }
       return expired;
@@ -266,22 +273,4 @@ export function createLedger(): Ledger {
   };
 }
 
-function refuse(
-  limitSource: BudgetRefusal["limitSource"],
-  dimension: Dimension,
-  limit: number,
-  a: Account,
-  asked: number,
-): BudgetRefusal {
-  const posted = a.posted[dimension];
-  const reserved = a.reserved[dimension];
-  const remedy =
-    limit === 0
-      ? "never"
-      : posted + asked <= limit
-        ? "wait"
-        : posted < limit && dimension !== "parallel"
-          ? "shrink"
-          : "raise";
-  return { limitSource, dimension, limit, posted, reserved, asked, remedy };
-}
+const granted: ReserveResult = { ok: true };

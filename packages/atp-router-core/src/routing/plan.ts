@@ -1,5 +1,16 @@
 import type { Strategy } from "atp-protocol";
-import type { Candidate, Exclusion, Lane, Limits, Plan, PlannedCall, Route, StopRule, Task } from "../model/index.js";
+import type {
+  Candidate,
+  Dimension,
+  Exclusion,
+  Lane,
+  Limits,
+  Plan,
+  PlannedCall,
+  Route,
+  StopRule,
+  Task,
+} from "../model/index.js";
 import { sizeHold } from "../money/index.js";
 import { usableCandidates } from "./candidates.js";
 import type { Usable } from "./candidates.js";
@@ -31,6 +42,8 @@ export type PlanResult =
   | {
       readonly ok: false;
       readonly code: "ENOROUTE" | "EAGENTDOWN" | "EBUDGET";
+      /** The dimension that is too small. */
+      readonly bound?: Dimension;
       readonly message: string;
       readonly details: Readonly<Record<string, unknown>>;
     };
@@ -272,6 +285,7 @@ function tooSmall(
   return {
     ok: false,
     code: "EBUDGET",
+    bound: dimension,
     message: `The window leaves ${Math.max(0, room)} ${unit(dimension)}, and the smallest call needs ${asked}. Raise ${wireDimension[dimension]} or ask for less.`,
     details: {
       dimension: wireDimension[dimension],

@@ -2,7 +2,7 @@ import type { AdapterFailure } from "../ports/index.js";
 import type { AdapterPort, Clock, LedgerStore, MemoryPort, Observer, PolicyPort } from "../ports/index.js";
 import type { Failure, Limits, PolicyDecision } from "../model/index.js";
 import type { RouterEffect } from "../router/index.js";
-import type { OuterScope, StreamEffect } from "../stream/index.js";
+import type { LimitSources, OuterScope, StreamEffect } from "../stream/index.js";
 import type { Emit, StreamHost } from "./host.js";
 import { openLeg } from "./leg.js";
 import type { LedgerDesk } from "./ledger-desk.js";
@@ -73,7 +73,7 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
       estimate(tools, host, effect);
       return;
     case "money.read":
-      void readLeft(tools.ledger, effect.scopes).then((left) => emit({ t: "money.left", at: clock.now(), key, left }));
+      void readLeft(tools.ledger, effect.scopes).then((room) => emit({ t: "money.left", at: clock.now(), key, ...room }));
       return;
     case "money.limit":
       desk.setLimit(`stream:${key}`, effect.window);
@@ -233,7 +233,11 @@ export function toFailure(error: unknown): Failure {
   return { kind: "internal", message: error instanceof Error ? error.message : String(error), sent: true };
 }
 
-async function readLeft(ledger: LedgerStore, scopes: readonly OuterScope[]): Promise<Limits> {
+async function readLeft(
+  ledger: LedgerStore,
+  scopes: readonly OuterScope[],
+): Promise<{ left: Limits; from: LimitSources }> {
+  const from: LimitSources = {};
   const least: { -readonly [D in keyof Limits]: Limits[D] } = {};
   for (const scope of scopes) {
     // A store that cannot answer refuses the hold itself, and says why; a plan may be made without it.
@@ -242,10 +246,12 @@ async function readLeft(ledger: LedgerStore, scopes: readonly OuterScope[]): Pro
       const limit = balance === undefined ? scope.limits[dimension] : balance.limits[dimension];
       if (limit === undefined) continue;
       const left = limit - (balance === undefined ? 0 : balance.posted[dimension]);
-      least[dimension] = Math.min(least[dimension] ?? left, left);
+      if (left >= (least[dimension] ?? Infinity)) continue;
+      least[dimension] = left;
+      from[dimension] = scope.source;
     }
   }
-  return least;
+  return { left: least, from };
 }
 
 function readMemory(tools: Tools, key: string, effect: Extract<Effect, { t: "memory.read" }>): void {

@@ -5,6 +5,7 @@ import type {
   BudgetRefusal,
   Candidate,
   Chunk,
+  Dimension,
   Estimate,
   Failure,
   Limits,
@@ -25,6 +26,9 @@ export interface OuterScope {
   readonly key: string;
   readonly limits: Limits;
 }
+
+/** Which outer window binds, by dimension. */
+export type LimitSources = Partial<Record<Dimension, OuterScope["source"]>>;
 
 /** What a stream needs to know when it opens. */
 export interface StreamOpening {
@@ -54,7 +58,8 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
   | { readonly t: "policy.failed"; readonly message: string }
   | { readonly t: "memory.read"; readonly values: Readonly<Record<string, unknown>>; readonly problem?: string }
   | { readonly t: "memory.written"; readonly problem?: string }
-  | { readonly t: "money.left"; readonly left: Limits }
+  /** What the outer windows leave, and which of them leaves the least. */
+  | { readonly t: "money.left"; readonly left: Limits; readonly from: LimitSources }
   | {
       readonly t: "adapter.estimated";
       readonly adapter: string;

@@ -1,5 +1,6 @@
 /** The life of one stream, as a pure machine. */
 export type {
+  LimitSources,
   OuterScope,
   StreamEffect,
   StreamEnd,

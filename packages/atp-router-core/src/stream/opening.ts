@@ -1,10 +1,10 @@
 import { payloadTypes } from "atp-protocol";
 import { lowest, policyInput, toWindow } from "../model/index.js";
-import type { Candidate, Estimate, Failure, Limits, Ms, Plan, PolicyDecision } from "../model/index.js";
+import type { Candidate, Dimension, Estimate, Failure, Limits, Ms, Plan, PolicyDecision } from "../model/index.js";
 import { planRoute } from "../routing/index.js";
 import { startRung } from "./advance.js";
 import { fail } from "./finish.js";
-import type { StreamEffect } from "./events.js";
+import type { LimitSources, StreamEffect } from "./events.js";
 import type { StreamState } from "./state.js";
 
 type Out = StreamEffect[];
@@ -96,10 +96,11 @@ export function memoryRead(
 }
 
 /** What is left of the outer windows. */
-export function moneyLeft(s: StreamState, left: Limits, at: Ms, out: Out): void {
+export function moneyLeft(s: StreamState, left: Limits, from: LimitSources, at: Ms, out: Out): void {
   if (s.phase !== "asking" || !s.missing.left) return;
   s.missing.left = false;
   s.left = left;
+  s.leftFrom = from;
   planIfReady(s, at, out);
 }
 
@@ -120,7 +121,8 @@ function plan(s: StreamState, at: Ms, out: Out): void {
     ...(s.policy?.quorum === undefined ? {} : { quorum: s.policy.quorum }),
   });
   if (!result.ok) {
-    fail(s, { code: result.code, message: result.message, details: result.details }, at, out);
+    const details = result.bound === undefined ? result.details : { ...boundBy(s, result.bound), ...result.details };
+    fail(s, { code: result.code, message: result.message, details }, at, out);
     return;
   }
   s.plan = result.plan;
@@ -132,6 +134,17 @@ function plan(s: StreamState, at: Ms, out: Out): void {
   }
   if (s.opening.rich) out.push({ key: s.key, t: "control", payload: { type: payloadTypes.plan, content } });
   startRung(s, at, out);
+}
+
+/** Which window refused the plan (A7.7): the one that leaves the least, the stream's own when they are equal. */
+function boundBy(s: StreamState, dimension: Dimension): Readonly<Record<string, unknown>> {
+  const own = s.window[dimension] ?? Infinity;
+  const outer = s.left[dimension] ?? Infinity;
+  const source = own <= outer ? "stream" : (s.leftFrom[dimension] ?? "session");
+  const limit =
+    source === "stream" ? own : s.opening.scopes.find((scope) => scope.source === source)?.limits[dimension];
+  const posted = source === "stream" ? 0 : Math.max(0, (limit ?? 0) - outer);
+  return { limit_source: source, limit, posted, reserved: 0 };
 }
 
 /** What `control.plan` and `POST /v1/explain` tell: the decision, the quotes, the route and why. */

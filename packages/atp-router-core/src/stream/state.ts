@@ -11,7 +11,7 @@ import type {
   PlannedCall,
   PolicyDecision,
 } from "../model/index.js";
-import type { StreamEffect, StreamKey, StreamOpening } from "./events.js";
+import type { LimitSources, StreamEffect, StreamKey, StreamOpening } from "./events.js";
 
 /** Where a call of a stream is in its life. */
 export type LegPhase =
@@ -71,6 +71,7 @@ export interface StreamState {
   /** Answers still missing before a plan can be made. */
   missing: { estimates: number; memory: boolean; left: boolean };
   left: Limits;
+  leftFrom: LimitSources;
   contextJson: string;
   memoryNote: Record<string, unknown> | undefined;
   plan: Plan | undefined;
@@ -112,6 +113,7 @@ export function newStream(
     policy: undefined,
     missing: { estimates: 0, memory: false, left: false },
     left: {},
+    leftFrom: {},
     contextJson: "",
     memoryNote: undefined,
     plan: undefined,

@@ -49,7 +49,7 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
       memoryWritten(s, event.problem, at, out);
       return;
     case "money.left":
-      moneyLeft(s, event.left, at, out);
+      moneyLeft(s, event.left, event.from, at, out);
       return;
     case "adapter.estimated":
       estimated(s, event.adapter, event.result, at, out);

@@ -34,8 +34,17 @@ export function connectMemorySocket(
   let heldBytes = 0;
   let told = false;
 
+  /** What is on its way, by direction: a socket keeps order, also among messages of one moment. */
+  const toClient: (() => void)[] = [];
+  const toRouter: (() => void)[] = [];
+
+  function travel(lane: (() => void)[], arrive: () => void): void {
+    lane.push(arrive);
+    clock.at(clock.now() + latencyMs, () => lane.shift()?.());
+  }
+
   function receive(data: string): void {
-    clock.at(clock.now() + latencyMs, () => {
+    travel(toClient, () => {
       if (closed === undefined) frames.push(JSON.parse(data) as Frame);
     });
   }
@@ -64,7 +73,8 @@ export function connectMemorySocket(
           if (closed === undefined) handler.flushed(heldBytes);
         });
       },
-      close: end,
+      // What was sent before the close still arrives before it.
+      close: (code, reason) => travel(toClient, () => end(code, reason)),
       terminate: () => end(1006, "terminated"),
       ping: () => clock.at(clock.now() + latencyMs, () => handler.alive()),
       setReading: () => undefined,
@@ -80,7 +90,7 @@ export function connectMemorySocket(
     },
     send(frame) {
       const text = typeof frame === "string" ? frame : JSON.stringify(frame);
-      clock.at(clock.now() + latencyMs, () => {
+      travel(toRouter, () => {
         if (closed === undefined) handler.text(text);
       });
     },
