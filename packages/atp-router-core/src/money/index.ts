@@ -1,5 +1,5 @@
 /** What may be spent: windows, holds and their sizes. */
-export { createLedger } from "./ledger.js";
-export type { Ledger, ReserveRequest } from "./ledger.js";
+export { EXPIRY_GRACE_MS, createLedger, emptyLedger } from "./ledger.js";
+export type { Ledger, LedgerState, ReserveRequest } from "./ledger.js";
 export { MIN_USEFUL_TOKENS, sizeHold, tokenCost } from "./hold-size.js";
 export type { HoldSize, HoldSizeInput } from "./hold-size.js";

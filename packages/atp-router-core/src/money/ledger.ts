@@ -1,12 +1,22 @@
 import type { Amounts, HoldScope, Limits, Ms, ReserveResult, ScopeBalance } from "../model/index.js";
-import { UNLIMITED, balanceOf, closedRefusal, fits, leftOf, openAccount, post, refusalOf, setCeilings } from "./account.js";
+import {
+  UNLIMITED,
+  balanceOf,
+  closedRefusal,
+  fits,
+  leftOf,
+  openAccount,
+  post,
+  refusalOf,
+  setCeilings,
+} from "./account.js";
 import type { Account, Entry } from "./account.js";
 
 /** How much longer a hold lives than it was asked for, so that a late settlement still finds it (A7.4). */
 export const EXPIRY_GRACE_MS = 5_000;
 
 /** Ids of resolved holds that are surely remembered, so that a repeat that comes late is known as one. */
-const REMEMBERED = 50_000;
+const REMEMBERED = 16_384;
 
 interface Hold {
   readonly entries: readonly Entry[];

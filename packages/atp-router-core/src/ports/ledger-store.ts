@@ -1,5 +1,7 @@
 import type { Amounts, HoldScope, Limits, Ms, ReserveResult, ScopeBalance } from "../model/index.js";
 
+export type { HoldScope, ReserveResult, ScopeBalance } from "../model/index.js";
+
 /** A store that could not answer. `applied: unknown` means that the operation may or may not have happened. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
@@ -18,7 +20,10 @@ export class StoreUnavailable extends Error {
  * @throws StoreUnavailable from every method, and nothing else.
  */
 export interface LedgerStore {
-  /** Grants when `posted + reserved + asked <= limit` in every scope and dimension. A known id answers `ok` again. */
+  /**
+   * Grants when `posted + reserved + asked <= limit` in every scope and dimension. An open hold's id
+   * answers `ok` again; a resolved one's is refused, for nothing may start on it.
+   */
   reserve(hold: string, scopes: readonly HoldScope[], amounts: Amounts, ttlMs: Ms): Promise<ReserveResult>;
   /** Adds to an open hold, by the same rule. `attempt` makes repeats harmless. */
   extend(hold: string, attempt: number, more: Amounts): Promise<ReserveResult>;
