@@ -136,6 +136,9 @@ export function openConnection(tools: ConnectionTools, socket: SocketPort, info:
       case "violation":
         tools.observer?.observe({ t: "violation", error: effect.error, remote: info.remote });
         return;
+      // Resume is not announced, so nothing asks for snapshots or shows tokens; the rest is the client's side.
+      case "stream.snapshot":
+      case "tokens":
       case "feedback":
       case "stream.inputEnded":
       case "stream.attached":

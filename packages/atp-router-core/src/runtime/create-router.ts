@@ -13,7 +13,7 @@ import type { Emit, StreamHost } from "./host.js";
 import { createLedgerDesk } from "./ledger-desk.js";
 import { createMemoryLedgerStore } from "./memory-ledger-store.js";
 import { perform } from "./performer.js";
-import type { Tools } from "./performer.js";
+import type { Tools } from "./tools.js";
 import { readiness } from "./readiness.js";
 import { parseTask } from "./request.js";
 import type { Router, RouterConfig } from "./router.js";

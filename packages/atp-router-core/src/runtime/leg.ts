@@ -1,7 +1,7 @@
 import type { Task } from "../model/index.js";
 import type { StreamEffect } from "../stream/index.js";
 import type { LegSlot, StreamHost } from "./host.js";
-import type { Tools } from "./performer.js";
+import type { Tools } from "./tools.js";
 
 type Start = Extract<StreamEffect, { t: "leg.start" }>;
 

@@ -1,0 +1,20 @@
+import type { AdapterPort, Clock, LedgerStore, MemoryPort, Observer, PolicyPort } from "../ports/index.js";
+import type { Emit, StreamHost } from "./host.js";
+import type { LedgerDesk } from "./ledger-desk.js";
+import type { RouterLimits } from "./router.js";
+
+/** What effects are performed with. */
+export interface Tools {
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly adapters: ReadonlyMap<string, AdapterPort>;
+  readonly policy: PolicyPort;
+  readonly memory: MemoryPort | undefined;
+  readonly ledger: LedgerStore;
+  readonly desk: LedgerDesk;
+  readonly observer: Observer | undefined;
+  readonly limits: RouterLimits;
+  readonly hosts: ReadonlyMap<string, StreamHost>;
+  /** Called after the stream's end was told. */
+  readonly closed: (host: StreamHost) => void;
+}
