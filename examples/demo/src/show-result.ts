@@ -1,0 +1,85 @@
+import type { ConsensusContent, FinalResult } from "atp-client";
+import type { Checked } from "./citations.js";
+import { roleOf } from "./show-plan.js";
+import { bar, clip, heading, safe, wrap } from "./text.js";
+import type { Style } from "./text.js";
+
+/** How far the answers agree, who supports the answer, who does not, and what proves it. */
+export function consensusLines(
+  final: FinalResult,
+  checked: readonly Checked[],
+  order: readonly string[],
+  style: Style,
+): string[] {
+  const { consensus } = final;
+  if (consensus === undefined) return [heading("Consensus", "one answer, nothing to weigh", style)];
+  const stopped = consensus.stopped_by === undefined ? "" : consensus.stopped_by.replaceAll("_", " ");
+  return [
+    heading(
+      "Consensus",
+      stopped === "" ? safe(consensus.strategy) : `${safe(consensus.strategy)}, ${safe(stopped)}`,
+      style,
+    ),
+    `  agreement ${consensus.agreement.toFixed(2)} ${bar(consensus.agreement, 20, style)}`.trimEnd(),
+    `  support   ${names(consensus.support, consensus, order, style)}`,
+    ...dissentLines(consensus, order, style),
+    ...(consensus.revised ? ["  revised   an earlier consensus was told and changed"] : []),
+    ...evidenceLines(checked, order, style),
+  ];
+}
+
+function names(
+  adapters: readonly string[],
+  consensus: ConsensusContent,
+  order: readonly string[],
+  style: Style,
+): string {
+  const named = adapters.map((adapter) => {
+    const weight = consensus.weights?.[adapter];
+    const note = weight === undefined ? "" : style.paint("faint", ` (weight ${weight.toFixed(2)})`);
+    return style.paint(roleOf(adapter, order), safe(adapter)) + note;
+  });
+  return named.length === 0 ? "nobody" : named.join(", ");
+}
+
+function dissentLines(consensus: ConsensusContent, order: readonly string[], style: Style): string[] {
+  if (consensus.dissent.length === 0) return ["  dissent   none"];
+  return consensus.dissent.flatMap((group, i) => {
+    const answer = clip(safe(group.answer).replace(/\s+/g, " ").trim(), style.width - 14);
+    return [
+      `  ${i === 0 ? "dissent " : "        "}  ${names(group.adapters, consensus, order, style)}`,
+      style.paint("faint", `            “${answer}”`),
+    ];
+  });
+}
+
+/** Each citation with what its file says. */
+export function evidenceLines(checked: readonly Checked[], order: readonly string[], style: Style): string[] {
+  if (checked.length === 0) return ["  evidence  none"];
+  return ["  evidence, each opened at its line", ...checked.flatMap((item) => citationLines(item, order, style))];
+}
+
+function citationLines(item: Checked, order: readonly string[], style: Style): string[] {
+  const words = { there: "found", wrong: "WRONG", elsewhere: "not a file" } as const;
+  const marks = { there: "✔", wrong: "✘", elsewhere: "?" } as const;
+  const role = item.verdict === "there" ? "good" : item.verdict === "wrong" ? "bad" : "warn";
+  const verdict = style.paint(role, style.drawn ? marks[item.verdict] : words[item.verdict]);
+  const by = item.adapter === undefined ? "" : ` ${style.paint(roleOf(item.adapter, order), safe(item.adapter))}`;
+  const problem = item.problem === undefined ? [] : [`      ${style.paint("bad", item.problem)}`];
+  return [
+    `    ${verdict} ${style.paint("cite", safe(item.locator))}${by}`,
+    ...(item.quote === ""
+      ? []
+      : [style.paint("faint", `      “${clip(safe(item.quote).replace(/\s+/g, " "), style.width - 8)}”`)]),
+    ...problem,
+  ];
+}
+
+/** The answer, its citations marked. */
+export function answerLines(final: FinalResult, order: readonly string[], style: Style): string[] {
+  const by = final.adapter === undefined ? "" : `by ${style.paint(roleOf(final.adapter, order), safe(final.adapter))}`;
+  const text = wrap(final.answer.trim(), style.width - 4).map((line) =>
+    `  ${line.replace(/\[[^\][\s]+:\d+\]/g, (citation) => style.paint("cite", citation))}`.trimEnd(),
+  );
+  return [heading("Answer", by, style), "", ...text, ""];
+}
