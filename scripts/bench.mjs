@@ -16,7 +16,7 @@ const benches = {
     builds: ["atp-bench..."],
   },
   profile: {
-    about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40]",
+    about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory]",
     builds: ["atp-bench...", "@atp-examples/router..."],
   },
 };

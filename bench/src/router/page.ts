@@ -17,10 +17,9 @@ export function figures(run: Report): string {
     `Run of ${run.at.slice(0, 10)} on ${m.cpu}, ${m.cores} cores, ${m.memoryMb} MB, Linux ${m.kernel}, Node ${m.node}.`,
     `One JSON.parse of a partial took ${run.calibration.jsonParseNs} ns.`,
     "",
-    "| id | what | value | min to max | aim | |",
-    "| --- | --- | --- | --- | --- | --- |",
-    ...goals,
-    "",
+    ...(goals.length === 0
+      ? []
+      : ["| id | what | value | min to max | aim | |", "| --- | --- | --- | --- | --- | --- |", ...goals, ""]),
     "| figure | value | min to max |",
     "| --- | --- | --- |",
     ...infos,
