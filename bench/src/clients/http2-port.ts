@@ -76,7 +76,7 @@ export function http2Port(url: string, clock: Clock): AdapterPort {
         stream.close(constants.NGHTTP2_CANCEL);
       }
     });
-    stream.on("error", (error) => {
+    stream.on("error", (error: Error) => {
       status = { kind: "unavailable", message: error.message, sent: true };
     });
     const stopDeadline = clock.at(deadlineAt, () => {
@@ -123,7 +123,6 @@ export function http2Port(url: string, clock: Clock): AdapterPort {
     health: (options) =>
       unary("Health", undefined, new Uint8Array(), options, (m) => toHealth(fromBinary(HealthResponseSchema, m))),
     open(call, sink) {
-      // eslint-disable-next-line prefer-const -- the flow pauses the stream, the stream feeds the flow
       let stream: ClientHttp2Stream | undefined;
       const flow = new LegFlow(sink, { pause: () => stream?.pause(), resume: () => stream?.resume() });
       const noFinal: Failure = { kind: "protocol", message: "the stream ended without a final", sent: true };

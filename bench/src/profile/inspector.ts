@@ -30,10 +30,15 @@ interface Reply {
   readonly error?: { readonly message: string };
 }
 
+interface Call {
+  readonly resolve: (value: never) => void;
+  readonly reject: (reason: Error) => void;
+}
+
 /** A connection to the inspector of a Node process that was started with `--inspect`. */
 export class Inspector {
   private lastId = 0;
-  private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(reason: Error): void }>();
+  private readonly waiting = new Map<number, Call>();
 
   private constructor(private readonly socket: WebSocket) {
     socket.on("message", (data: Buffer) => {
@@ -41,7 +46,7 @@ export class Inspector {
       if (id === undefined) return;
       const call = this.waiting.get(id);
       this.waiting.delete(id);
-      if (error === undefined) call?.resolve(result);
+      if (error === undefined) call?.resolve(result as never);
       else call?.reject(new Error(`inspector: ${error.message}`));
     });
     socket.on("close", () => {
@@ -68,7 +73,7 @@ export class Inspector {
   call<Result>(method: string, params: object = {}): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       const id = ++this.lastId;
-      this.waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.waiting.set(id, { resolve, reject });
       this.socket.send(JSON.stringify({ id, method, params }));
     });
   }
