@@ -75,7 +75,11 @@ export function toConnectError(thrown: unknown, context: ThrowContext): ConnectE
   if (isAtpError(thrown)) {
     return withPushback(`${thrown.message} (${thrown.code})`, errorClasses[thrown.code].grpc, thrown.retryAfterMs);
   }
-  if (thrown instanceof ConnectError) return new ConnectError(thrown.rawMessage, thrown.code, pushbackOf(thrown));
+  if (thrown instanceof ConnectError) {
+    // Nobody cancelled here, so it was the upstream's own doing: another adapter may do better.
+    const code = thrown.code === Code.Canceled ? Code.Unavailable : thrown.code;
+    return new ConnectError(thrown.rawMessage, code, pushbackOf(thrown));
+  }
   if (thrown instanceof Error && thrown.name === "TimeoutError") {
     return new ConnectError("the adapter's own time limit passed", Code.DeadlineExceeded);
   }

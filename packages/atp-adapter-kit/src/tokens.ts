@@ -28,7 +28,10 @@ export interface UsageTotals {
  */
 export class UsageMeter {
   private readonly sent = { inTokens: 0, outTokens: 0, usdMicros: 0 };
-  private reported: { inTokens: number; outTokens: number; usdMicros: number; priced: boolean } | undefined;
+  /** What the author told. `toPrice` are the tokens that came without money. */
+  private reported:
+    | { inTokens: number; outTokens: number; usdMicros: number; toPrice: { inTokens: number; outTokens: number } }
+    | undefined;
   private outBytes = 0;
 
   constructor(
@@ -53,22 +56,25 @@ export class UsageMeter {
   }
 
   private report(usage: Usage): void {
-    this.reported ??= { inTokens: 0, outTokens: 0, usdMicros: 0, priced: false };
-    this.reported.inTokens += countOf(usage.inTokens, "usage.inTokens");
-    this.reported.outTokens += countOf(usage.outTokens, "usage.outTokens");
+    this.reported ??= { inTokens: 0, outTokens: 0, usdMicros: 0, toPrice: { inTokens: 0, outTokens: 0 } };
+    const inTokens = countOf(usage.inTokens, "usage.inTokens");
+    const outTokens = countOf(usage.outTokens, "usage.outTokens");
+    this.reported.inTokens += inTokens;
+    this.reported.outTokens += outTokens;
     if (usage.usdMicros !== undefined) {
       this.reported.usdMicros += countOf(usage.usdMicros, "usage.usdMicros");
-      this.reported.priced = true;
+    } else {
+      this.reported.toPrice.inTokens += inTokens;
+      this.reported.toPrice.outTokens += outTokens;
     }
   }
 
   private totals(): UsageTotals {
-    const { reported } = this;
-    if (reported?.priced === true) return reported;
+    const inTokens = this.reported?.inTokens ?? this.inputTokens;
+    const outTokens = this.reported?.outTokens ?? Math.ceil(this.outBytes / 4);
+    const { usdMicros, toPrice } = this.reported ?? { usdMicros: 0, toPrice: { inTokens, outTokens } };
     // Priced as totals: prices of single deltas, each rounded up, would add up to more than the answer costs.
-    const inTokens = reported?.inTokens ?? this.inputTokens;
-    const outTokens = reported?.outTokens ?? Math.ceil(this.outBytes / 4);
-    return { inTokens, outTokens, usdMicros: priceOf(inTokens, outTokens, this.prices) };
+    return { inTokens, outTokens, usdMicros: usdMicros + priceOf(toPrice.inTokens, toPrice.outTokens, this.prices) };
   }
 }
 

@@ -214,6 +214,12 @@ describe("errors (B.6)", () => {
       /^upstream busy$/,
     ],
     [
+      "an upstream that cancelled by itself",
+      () => new ConnectError("gone", Code.Canceled),
+      status.UNAVAILABLE,
+      /^gone$/,
+    ],
+    [
       "a refused connection",
       () => Object.assign(new Error(secret), { code: "ECONNREFUSED" }),
       status.UNAVAILABLE,

@@ -105,6 +105,16 @@ describe("usage (B.3)", () => {
     expect(chunks[0]).toMatchObject({ partialInTokens: 2n, partialOutTokens: 2n });
   });
 
+  it("prices the tokens that come without money, beside money that comes without tokens", () => {
+    const meter = new UsageMeter(5, prices);
+    const steps = [
+      meter.next("", { usdMicros: 10 }),
+      meter.next("x", { inTokens: 3, outTokens: 4 }),
+      meter.next("", { usdMicros: 1 }),
+    ];
+    expect(steps.map((step) => step.usdMicros)).toEqual([10, 11, 1]);
+  });
+
   it("credits what was estimated against what the author tells at the end", () => {
     const meter = new UsageMeter(5, prices);
     const steps = [meter.next("x".repeat(40), undefined), meter.next("", { inTokens: 8, outTokens: 12 })];
