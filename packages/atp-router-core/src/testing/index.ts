@@ -5,6 +5,8 @@
  */
 export { faultyLedger } from "./faulty-ledger.js";
 export type { FaultyLedger, LedgerFaults } from "./faulty-ledger.js";
+export { ledgerStoreCompliance } from "./ledger-compliance.js";
+export type { MakeLedgerStore, TestTools } from "./ledger-compliance.js";
 export { connectMemorySocket } from "./memory-socket.js";
 export type { MemorySocket } from "./memory-socket.js";
 export { scriptedAdapter } from "./scripted-adapter.js";
