@@ -6,7 +6,7 @@ import { onRefusedFrame, onRouterFrame } from "./client.js";
 import { onConsumed } from "./credit.js";
 import { countProtocolError, refusalError, refuseSyn, streamError } from "./failure.js";
 import { armLiveness, HELLO_MS, onLife } from "./liveness.js";
-import { close, connectionError, flush, onBuffered } from "./outbox.js";
+import { close, connectionError, flush, flushAll, onBuffered } from "./outbox.js";
 import { onClientFrame } from "./router.js";
 import { sendConnectionCtrl, sendCtrl, sendMessage } from "./sender.js";
 import { createState, refOf, type State } from "./state.js";
@@ -119,7 +119,7 @@ function onOpened(s: State): void {
   s.phase = s.naive ? "open" : "greeting";
   armLiveness(s);
   if (!s.naive) sayHello(s);
-  flush(s);
+  flushAll(s);
 }
 
 /** Router: the codec refused a frame. It is answered on its stream when that can be told (A3.6). */

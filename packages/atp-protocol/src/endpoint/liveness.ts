@@ -59,6 +59,8 @@ function tickHeartbeat(s: State): void {
 
 /** HB on the connection's own stream, without payload (A9.1). */
 export function sendHeartbeat(s: State): void {
+  // It would tell the router that its welcome came, and the token that the client still has would die (A9.3).
+  if (s.phase === "greeting") return;
   sendFrame(s, connectionFrame(s, "HB"));
 }
 

@@ -118,6 +118,12 @@ export function onBuffered(s: State, bytes: number): void {
   if (!s.full) s.fx.push({ t: "outbox.room", stream: null });
 }
 
+/** A new socket takes what waited for it: every stream with something to send is in turn again. */
+export function flushAll(s: State): void {
+  for (const stream of s.streams.values()) if (hasWork(stream)) markWaiting(s, stream);
+  flush(s);
+}
+
 /** Sends what waits: the connection's frames first, then the streams in turn by bytes (A5.5). */
 export function flush(s: State): void {
   if (s.phase === "idle" || s.phase === "closing" || s.full) return;

@@ -3,7 +3,7 @@ import { type HelloContent, payloadTypes } from "../frame/payload.js";
 import type { ResumedStream } from "./contents.js";
 import { welcome } from "./greeting.js";
 import { armLiveness } from "./liveness.js";
-import { flush, hasWork, markWaiting } from "./outbox.js";
+import { flushAll } from "./outbox.js";
 import { nextKept } from "./replay.js";
 import { sendAccept, sendConnectionCtrl, sendCtrl } from "./sender.js";
 import { refOf, type State, type Stream } from "./state.js";
@@ -29,7 +29,7 @@ export function onAttach(s: State, hello: HelloContent, grant: Grant, shownToken
   const resumed = cursors.map(({ streamId, lastSeq }) => stand(s, streamId, lastSeq));
   sendConnectionCtrl(s, { type: payloadTypes.resumed, content: { streams: resumed } });
   for (const entry of resumed) goOn(s, entry);
-  flush(s);
+  flushAll(s);
 }
 
 interface Cursor {
@@ -88,7 +88,6 @@ function goOn(s: State, entry: ResumedStream): void {
   if (stream === undefined || entry.state === "gone") return;
   if (stream.sentSeq === stream.first) sendAccept(s, stream);
   for (const payload of stream.latest?.values() ?? []) sendCtrl(s, stream, payload);
-  if (hasWork(stream)) markWaiting(s, stream);
   if (stream.ended) return;
   s.fx.push({ t: "stream.attached", stream: stream.ref });
   if (entry.state === "gap") s.fx.push({ t: "stream.snapshot", stream: stream.ref });

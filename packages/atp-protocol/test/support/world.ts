@@ -1,0 +1,361 @@
+import {
+  decodeFrame,
+  defaultLimits,
+  type EndpointConfig,
+  type EndpointEffect,
+  type Frame,
+  type HelloContent,
+} from "../../src/index.js";
+import { configOf, grant, Rig, sizeOf } from "./pipe.js";
+
+/** A stream as the two hosts see it. */
+export interface Told {
+  /** What the router's host said, piece by piece. */
+  said: string;
+  chunk: number;
+  attempt: number;
+  routerEnded: boolean;
+  /** What the client's host has, after voiding older attempts. */
+  heard: string;
+  heardAttempt: number;
+  ends: string[];
+  cancelled: boolean;
+  consumed: number;
+  inputsSent: number;
+  inputsTaken: number[];
+}
+
+type Packet = { readonly data: string; readonly to: "client" | "router" };
+
+/** A client and a router host joined by a socket that can be cut at any place, with sessions found by their tokens. */
+export class World {
+  readonly client: Rig;
+  /** The endpoint of the session, once one was made. */
+  session: Rig | null = null;
+  /** The endpoint that the present socket talks to. */
+  peer: Rig | null = null;
+  readonly streams = new Map<string, Told>();
+  private readonly wire: { toRouter: string[]; toClient: string[] } = { toRouter: [], toClient: [] };
+  private readonly tokens = new Map<string, Rig>();
+  private tokenCount = 0;
+  private opened = 0;
+  /** What the client granted and what the router used, by stream: the router may not pass it by more than one message. */
+  readonly credits = new Map<
+    string,
+    { messages: number; bytes: number; usedMessages: number; usedBytes: number; seq: number }
+  >();
+  creditExceeded = 0;
+  private connected = false;
+
+  constructor(
+    readonly capabilities: readonly string[],
+    readonly over: Partial<EndpointConfig> = {},
+    readonly clientOver: Partial<EndpointConfig> = {},
+  ) {
+    const content: HelloContent = { client: { name: "t", version: "1" }, capabilities };
+    this.client = new Rig(
+      configOf({ role: "client", capabilities, hello: { sessionId: "s1", content }, ...clientOver }),
+    );
+  }
+
+  private run(rig: Rig, effects: readonly EndpointEffect[]): void {
+    for (const effect of effects) {
+      if (rig === this.client) this.onClient(effect);
+      else this.onRouter(rig, effect);
+    }
+  }
+
+  step(rig: Rig, input: Parameters<Rig["step"]>[0]): void {
+    this.run(rig, rig.step(input));
+  }
+
+  connect(): void {
+    if (this.connected) return;
+    this.connected = true;
+    this.peer = new Rig(configOf({ capabilities: this.capabilities, ...this.over }));
+    this.peer.at = this.client.at;
+    this.step(this.peer, { t: "socket.opened", subprotocol: "atp.v1+json" });
+    this.step(this.client, { t: "socket.opened", subprotocol: "atp.v1+json" });
+  }
+
+  /** Cuts the socket: each side has what was delivered before, and nothing after. */
+  cut(code = 1006): void {
+    if (!this.connected) return;
+    this.connected = false;
+    this.wire.toClient = [];
+    this.wire.toRouter = [];
+    const peer = this.peer as Rig;
+    this.peer = null;
+    this.step(this.client, { t: "socket.closed", code, reason: "" });
+    this.step(peer, { t: "socket.closed", code, reason: "" });
+  }
+
+  deliver(to: "client" | "router", count: number): number {
+    const queue = to === "client" ? this.wire.toClient : this.wire.toRouter;
+    let done = 0;
+    for (; done < count && queue.length > 0 && this.connected; done++) {
+      const data = queue.shift() as string;
+      const rig = to === "client" ? this.client : (this.peer as Rig);
+      const decoded = decodeFrame(data, { max_frame_bytes: defaultLimits.max_message_bytes });
+      if (!decoded.ok) throw new Error(`refused: ${decoded.refusal.message}`);
+      if (to === "router") this.noteGrant(decoded.frame);
+      this.run(rig, rig.step({ t: "socket.frame", frame: decoded.frame, bytes: sizeOf(data) }));
+    }
+    return done;
+  }
+
+  private noteGrant(frame: Frame): void {
+    if (frame.credit === undefined) return;
+    const known = this.credits.get(frame.stream_id);
+    if (known === undefined) return;
+    known.messages = Math.max(known.messages, frame.credit.messages);
+    known.bytes = Math.max(known.bytes, frame.credit.bytes);
+  }
+
+  /** The router sends: a message may start only while both totals are below the credit (A8.1). */
+  private noteUse(data: string): void {
+    const frame = JSON.parse(data) as Frame;
+    const flag = frame.flags[0];
+    if (frame.stream_id === "0" || (flag !== "MORE" && flag !== undefined) || !this.capabilities.includes("credit"))
+      return;
+    const known = this.credits.get(frame.stream_id) ?? {
+      messages: 64,
+      bytes: 262_144,
+      usedMessages: 0,
+      usedBytes: 0,
+      seq: 1,
+    };
+    this.credits.set(frame.stream_id, known);
+    if (frame.msg_seq > known.seq) {
+      if (known.usedMessages >= known.messages || known.usedBytes >= known.bytes) this.creditExceeded++;
+      known.seq = frame.msg_seq;
+      known.usedMessages++;
+    }
+    known.usedBytes += sizeOf(data);
+  }
+
+  private transmit({ data, to }: Packet): void {
+    if (!this.connected) return;
+    (to === "client" ? this.wire.toClient : this.wire.toRouter).push(data);
+  }
+
+  /** The socket has drained: what was queued for it is on its way. */
+  drain(): void {
+    if (!this.connected) return;
+    this.step(this.client, { t: "socket.buffered", bytes: 0 });
+    this.step(this.peer as Rig, { t: "socket.buffered", bytes: 0 });
+  }
+
+  advance(ms: number): void {
+    const rigs = new Set([
+      this.client,
+      ...(this.session === null ? [] : [this.session]),
+      ...(this.peer === null ? [] : [this.peer]),
+    ]);
+    for (const rig of rigs) this.run(rig, rig.advance(ms));
+    for (const rig of rigs) rig.at = this.client.at;
+  }
+
+  open(): void {
+    const streamId = `st${++this.opened}`;
+    this.streams.set(`s1/${streamId}`, {
+      said: "",
+      chunk: 0,
+      attempt: 0,
+      routerEnded: false,
+      heard: "",
+      heardAttempt: 0,
+      ends: [],
+      cancelled: false,
+      consumed: 1,
+      inputsSent: 0,
+      inputsTaken: [],
+    });
+    this.step(this.client, {
+      t: "stream.open",
+      sessionId: "s1",
+      streamId,
+      payload: { type: "agent.request", content: { prompt: streamId } },
+    });
+  }
+
+  private told(ref: string): Told {
+    const told = this.streams.get(ref);
+    if (told === undefined) throw new Error(`a stream that nobody opened: ${ref}`);
+    return told;
+  }
+
+  /** The router's host says one more piece on a stream that the router knows. */
+  say(index: number, text: string): void {
+    const session = this.session;
+    const refs = session?.endpoint.openStreams() ?? [];
+    const ref = refs[index % Math.max(1, refs.length)];
+    if (session === null || ref === undefined) return;
+    const told = this.told(ref);
+    told.said += text;
+    const content = { adapter: "a", chunk: told.chunk++, attempt: told.attempt, text };
+    const payload = { type: "agent.result.partial", content };
+    this.step(session, { t: "stream.send", stream: ref, message: { payload, mergeKey: `a/${told.attempt}` } });
+  }
+
+  end(index: number): void {
+    const session = this.session;
+    const refs = session?.endpoint.openStreams() ?? [];
+    const ref = refs[index % Math.max(1, refs.length)];
+    if (session === null || ref === undefined) return;
+    this.endRef(session, ref, "FIN");
+  }
+
+  private endRef(session: Rig, stream: string, flag: "FIN" | "RST"): void {
+    const told = this.told(stream);
+    if (told.routerEnded) throw new Error("the router's host was asked to end a stream twice");
+    told.routerEnded = true;
+    const payload = { type: "agent.result.final", content: { ok: true, answer: told.said } };
+    this.step(session, { t: "stream.end", stream, flag, payload, telemetry: { tokens: 1, usd: 1, latency_ms: 1 } });
+  }
+
+  input(index: number): void {
+    const refs = this.client.endpoint.openStreams();
+    const ref = refs[index % Math.max(1, refs.length)];
+    if (ref === undefined || this.told(ref).cancelled) return;
+    const told = this.told(ref);
+    if (told.inputsSent >= 10) return;
+    const payload = { type: "agent.input", content: { n: ++told.inputsSent } };
+    this.step(this.client, { t: "stream.send", stream: ref, message: { payload } });
+  }
+
+  cancel(index: number): void {
+    const refs = this.client.endpoint.openStreams();
+    const ref = refs[index % Math.max(1, refs.length)];
+    if (ref === undefined) return;
+    this.told(ref).cancelled = true;
+    this.step(this.client, { t: "stream.cancel", stream: ref });
+  }
+
+  /** The client's consumer takes all that came. */
+  consume(): void {
+    for (const [ref, told] of this.streams)
+      this.step(this.client, { t: "stream.consumed", stream: ref, seq: told.consumed });
+  }
+
+  private onClient(effect: EndpointEffect): void {
+    switch (effect.t) {
+      case "transmit":
+        this.transmit({ data: effect.data as string, to: "router" });
+        return;
+      case "close":
+        this.cut(effect.code);
+        return;
+      case "stream.message": {
+        const told = this.told(effect.stream);
+        if (told.ends.length > 0) throw new Error("a message after the end");
+        const content = effect.frame.payload?.content as { attempt: number; text: string };
+        if (content.attempt > told.heardAttempt) {
+          told.heard = "";
+          told.heardAttempt = content.attempt;
+        }
+        if (content.attempt === told.heardAttempt) told.heard += content.text;
+        told.consumed = effect.frame.msg_seq;
+        return;
+      }
+      case "stream.ended":
+        this.told(effect.stream).ends.push(effect.by);
+        this.told(effect.stream).consumed = effect.frame.msg_seq;
+        return;
+      case "stream.cut":
+        this.told(effect.stream).ends.push("cut");
+        return;
+      case "violation":
+        throw new Error(`client saw a violation: ${effect.error.message}`);
+      default:
+    }
+  }
+
+  private onRouter(rig: Rig, effect: EndpointEffect): void {
+    switch (effect.t) {
+      case "transmit":
+        if (rig === this.peer) {
+          this.noteUse(effect.data as string);
+          this.transmit({ data: effect.data as string, to: "client" });
+        }
+        return;
+      case "close":
+        if (rig === this.peer) this.cut(effect.code);
+        return;
+      case "hello":
+        this.greet(rig, effect.hello);
+        return;
+      case "tokens":
+        for (const [token, owner] of this.tokens) if (owner === rig) this.tokens.delete(token);
+        for (const token of effect.valid) this.tokens.set(token, rig);
+        return;
+      case "stream.opened":
+        this.told(effect.stream);
+        this.step(rig, { t: "stream.accept", stream: effect.stream, qos: "silver", window: {} });
+        return;
+      case "stream.message": {
+        this.told(effect.stream).inputsTaken.push((effect.frame.payload?.content as { n: number }).n);
+        this.step(rig, { t: "stream.consumed", stream: effect.stream, seq: effect.frame.msg_seq });
+        return;
+      }
+      case "stream.cancelled":
+        if (!this.told(effect.stream).routerEnded) this.endRef(rig, effect.stream, "RST");
+        return;
+      case "stream.snapshot": {
+        const told = this.told(effect.stream);
+        told.attempt++;
+        told.chunk = 1;
+        const content = { adapter: "a", chunk: 0, attempt: told.attempt, text: told.said };
+        this.step(rig, {
+          t: "stream.send",
+          stream: effect.stream,
+          message: { payload: { type: "agent.result.partial", content } },
+        });
+        return;
+      }
+      case "violation":
+        throw new Error(`router saw a violation: ${effect.error.message}`);
+      default:
+    }
+  }
+
+  /** The router's host: finds the session by its token, or makes one. */
+  private greet(rig: Rig, hello: HelloContent): void {
+    const resumeToken = `token${++this.tokenCount}`;
+    const token = hello.resume?.resume_token;
+    const session = token === undefined ? undefined : this.tokens.get(token);
+    if (session === undefined || token === undefined) {
+      this.session = rig;
+      this.step(rig, { t: "hello.granted", grant: { ...grant, epoch: resumeToken, resumeToken } });
+      return;
+    }
+    session.at = rig.at;
+    this.peer = session;
+    this.step(session, {
+      t: "session.attach",
+      hello,
+      grant: { ...grant, epoch: this.epochOf(session), resumeToken },
+      shownTokenId: token,
+    });
+  }
+
+  private epochOf(session: Rig): string {
+    const first = session.sent()[0]?.payload?.content as { epoch: string };
+    return first.epoch;
+  }
+
+  /** Connects and lets everything come to rest. */
+  settle(): void {
+    for (let round = 0; round < 200; round++) {
+      this.connect();
+      const moved = this.deliver("router", 1_000) + this.deliver("client", 1_000);
+      this.consume();
+      this.drain();
+      if (moved === 0) {
+        this.advance(1_000);
+        if (this.deliver("router", 1_000) + this.deliver("client", 1_000) === 0) return;
+      }
+    }
+    throw new Error("the two sides never come to rest");
+  }
+}
