@@ -122,7 +122,7 @@ const limit: fc.Arbitrary<Triple> = fc.tuple(
 
 const steps = [
   fc.tuple(id, fc.constantFrom(...chains), amount, fc.integer({ min: 0, max: 20_000 })).map(([h, chain, asked, ttl]) =>
-    step(`reserve ${h} ${chain[0]} ${asked} for ${ttl}`, (m, l) => {
+    step(`reserve ${h} ${chain[0]} ${asked.join()} for ${ttl}`, (m, l) => {
       const repeated = m.holds.get(h);
       const may = repeated?.open ?? (!m.barred.has(h) && m.room(chain, asked));
       if (may && repeated === undefined)
@@ -156,7 +156,7 @@ const steps = [
     }),
   ),
   fc.tuple(id, fc.integer({ min: 1, max: 3 }), amount).map(([h, attempt, more]) =>
-    step(`extend ${h} #${attempt} ${more}`, (m, l) => {
+    step(`extend ${h} #${attempt} ${more.join()}`, (m, l) => {
       const hold = m.holds.get(h);
       const may = hold?.open === true && (hold.attempts.has(attempt) || m.room(hold.chain, more));
       if (may && !hold.attempts.has(attempt)) {
@@ -187,7 +187,7 @@ const steps = [
     }),
   ),
   fc.tuple(fc.constantFrom(...scopeKeys), limit).map(([key, limits]) =>
-    step(`limit ${key} ${limits}`, (m, l) => {
+    step(`limit ${key} ${limits.join()}`, (m, l) => {
       m.limits.set(key, limits);
       l.setLimit(key, limitsOf(limits));
     }),
