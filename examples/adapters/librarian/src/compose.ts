@@ -3,7 +3,7 @@
  */
 import type { EvidenceItem } from "atp-adapter-kit";
 import { type Hit, isFrom, type Library, type Mode } from "./library.js";
-import { type Passage, plainText, sentencesOf } from "./passages.js";
+import { boldLead, listMarker, type Passage, plainText, sentencesOf } from "./passages.js";
 import { terms } from "./terms.js";
 
 const deepPassages = 4;
@@ -11,6 +11,8 @@ const deepPassages = 4;
 const minRelativeScore = 0.4;
 /** Below this share of the question's weight a passage is about something else. */
 const minCoverage = 0.5;
+/** One rare word in common is not enough to stand beside a passage that has all of them. */
+const minRelativeCoverage = 0.7;
 const maxPassageLength = 900;
 const maxQuoteLength = 240;
 
@@ -64,6 +66,7 @@ export function choosePassages(
   const best = fitting[0];
   if (best === undefined) return [];
   if (mode === "shallow") return [best];
+  const comparable = fitting.filter((hit) => hit.coverage >= best.coverage * minRelativeCoverage);
   const chosen: Hit[] = [];
   const take = (hit: Hit | undefined): void => {
     if (hit === undefined || chosen.length === deepPassages) return;
@@ -73,8 +76,8 @@ export function choosePassages(
     if (!repeats) chosen.push(hit);
   };
   take(best);
-  for (const source of requiredSources) take(fitting.find((hit) => isFrom(hit.passage.path, [source])));
-  for (const hit of fitting) if (hit.score >= best.score * minRelativeScore) take(hit);
+  for (const source of requiredSources) take(comparable.find((hit) => isFrom(hit.passage.path, [source])));
+  for (const hit of comparable) if (hit.score >= best.score * minRelativeScore) take(hit);
   return chosen;
 }
 
@@ -130,7 +133,11 @@ function excerpt(text: string, asked: ReadonlySet<string>): string {
 /** The line of a passage with the most asked terms, word for word as it stands in the file, with its place. */
 function quoteOf(passage: Passage, asked: ReadonlySet<string>): EvidenceItem {
   const offset = indexOfBest(passage.lines, asked);
-  const line = (passage.lines[offset] ?? "").replace(/^\s*(?:>\s?|[-*+]\s+|\d{1,3}[.)]\s+)/, "").trim();
+  const line = (passage.lines[offset] ?? "")
+    .replace(/^\s*>\s?/, "")
+    .replace(listMarker, "")
+    .replace(boldLead, "")
+    .trim();
   // Cut by sentence, so that the quote stays a part of its line, character for character.
   const quote =
     line.length <= maxQuoteLength ? line : (sentencesOf(line)[indexOfBest(sentencesOf(line), asked)] ?? line);

@@ -82,8 +82,10 @@ export function passagesOf(path: string, content: string): Passage[] {
   return passages;
 }
 
-const listMarker = /^\s*(?:[-*+]|\d{1,3}[.)])\s+/;
-const boldLead = /^\*\*([^*]+[?:.])\*\*\s+(?=\S)/;
+/** What begins a list item. */
+export const listMarker = /^\s*(?:[-*+]|\d{1,3}[.)])\s+/;
+/** A bold question or term that begins a paragraph. */
+export const boldLead = /^\*\*([^*]+[?:.])\*\*\s+(?=\S)/;
 
 function isTableOrRule(line: string): boolean {
   return /^\s*\|/.test(line) || /^\s*([-*_=])(\s*\1){2,}\s*$/.test(line);

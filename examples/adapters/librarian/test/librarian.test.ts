@@ -117,6 +117,7 @@ describe.each(["shallow", "deep"] as const)("a %s librarian", (mode) => {
 
   it("takes a bold question as the heading of its answer", async () => {
     const { text, evidence } = await ask(gardens, mode, "When are tulips planted?");
+    expect(evidence[0]?.quote).toBe("In autumn, so that frost wakes them.");
     expect(text).toMatch(/^In autumn, so that frost wakes them\. \[/);
     expectQuotesInPlace(fixtureDocs, evidence);
   });
