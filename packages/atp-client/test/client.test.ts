@@ -207,6 +207,44 @@ describe("a run", () => {
   });
 });
 
+describe("with the capability credit", () => {
+  it("a reader that waits holds the router back, and gets every text when it reads (A8.1, A8.3)", async () => {
+    const held = holding();
+    const { client, router, clock } = world({ ...held.script, capabilities: ["credit"] }, { capabilities: ["credit"] });
+    const run = client.stream("hi");
+    const reader = run[Symbol.asyncIterator]();
+    await settle();
+    for (let i = 0; i < 1_000; i++) held.streams[0]?.partial("a", i, `${i};`);
+    held.streams[0]?.finish("done");
+    await clock.advance(2_000);
+    // The initial credit is 64 messages: the rest waits at the router, merged.
+    expect((run.text.get("a") ?? "").split(";").length - 1).toBe(64);
+    expect(router.last.received.filter(({ credit }) => credit !== undefined)).toEqual([]);
+    let text = "";
+    for (let next = await reader.next(); next.done !== true; next = await reader.next()) {
+      if (next.value.type === "partial") text += next.value.text;
+      await clock.advance(1);
+    }
+    expect(text).toBe(Array.from({ length: 1_000 }, (_, i) => `${i};`).join(""));
+    expect((await run.final()).answer).toBe("done");
+    expect(router.last.received.some(({ credit }) => credit !== undefined)).toBe(true);
+  });
+
+  it("a run that nobody reads takes all that comes", async () => {
+    const held = holding();
+    const { client, clock } = world({ ...held.script, capabilities: ["credit"] }, { capabilities: ["credit"] });
+    const run = client.stream("hi");
+    await settle();
+    for (let i = 0; i < 500; i++) {
+      held.streams[0]?.partial("a", i, ".");
+      await clock.advance(1);
+    }
+    held.streams[0]?.finish("done");
+    expect((await run.final()).answer).toBe("done");
+    expect(run.text.get("a")).toHaveLength(500);
+  });
+});
+
 describe("three different errors end a run", () => {
   it("a refusal is the router's AtpError, and its bill is told (A12)", async () => {
     const { client } = world({

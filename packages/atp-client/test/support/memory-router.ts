@@ -21,6 +21,8 @@ export interface Script {
   cancelled?(stream: ServedStream, reason: string): void;
   window?(content: unknown): void;
   /** @returns a refusal, or nothing to grant it. */
+  /** What the router announces. @default nothing */
+  readonly capabilities?: readonly string[];
   hello?(hello: HelloContent): { error: ErrorContent; closeCode: number } | undefined;
 }
 
@@ -77,7 +79,7 @@ export class ServedConnection {
     this.#endpoint = createEndpoint({
       role: "router",
       limits: defaultLimits,
-      capabilities: [],
+      capabilities: script.capabilities ?? [],
       encode: encodeFrame,
       sizeOf: (data) => (typeof data === "string" ? utf8Length(data) : data.byteLength),
     });
@@ -200,7 +202,10 @@ export class ServedStream {
   }
 
   partial(adapter: string, chunk: number, text: string, attempt = 0): this {
-    return this.send("agent.result.partial", { adapter, chunk, attempt, text }, { confidence: 0.5 });
+    const payload = { type: "agent.result.partial", content: { adapter, chunk, attempt, text }, confidence: 0.5 };
+    const message = { payload, mergeKey: `${adapter}/${attempt}` };
+    this.#connection.step({ t: "stream.send", stream: this.#ref, message });
+    return this;
   }
 
   control(type: string, content: unknown): this {
