@@ -36,7 +36,12 @@ function ended(socket: MemorySocket, stream = "st1"): () => boolean {
   return () => socket.end(stream) !== undefined;
 }
 
-function error(frame: Frame | undefined): { code: string; details?: Record<string, unknown>; processed: string; message: string } {
+function error(frame: Frame | undefined): {
+  code: string;
+  details?: Record<string, unknown>;
+  processed: string;
+  message: string;
+} {
   expect(frame?.flags).toContain("RST");
   return frame?.payload?.content as never;
 }
@@ -52,9 +57,15 @@ describe("the main job on virtual time", () => {
     expect(accept?.payload?.type).toBe("control.accept");
     expect(rest.map((f) => f.msg_seq)).toEqual([2, 3, 4]);
     expect(rest.map((f) => f.flags)).toEqual([["MORE"], ["MORE"], ["FIN"]]);
-    expect(rest[0]?.payload).toMatchObject({ type: "agent.result.partial", content: { adapter: "persona_adapter", chunk: 0, text: "for" } });
+    expect(rest[0]?.payload).toMatchObject({
+      type: "agent.result.partial",
+      content: { adapter: "persona_adapter", chunk: 0, text: "for" },
+    });
     const fin = rest[2];
-    expect(fin?.payload).toMatchObject({ type: "agent.result.final", content: { ok: true, answer: "forty-two", adapter: "persona_adapter" } });
+    expect(fin?.payload).toMatchObject({
+      type: "agent.result.final",
+      content: { ok: true, answer: "forty-two", adapter: "persona_adapter" },
+    });
     expect(fin?.telemetry).toMatchObject({ tokens: 15, usd: 50, in_tokens: 5, out_tokens: 10 });
     expect(fin?.ttl).toBe(7);
     await sim.router.close();
@@ -66,11 +77,14 @@ describe("the main job on virtual time", () => {
     socket.send(syn({ meta: { strategy: "fanout" } }));
     await sim.clock.until(ended(socket));
     const t = socket.end("st1")?.telemetry;
-    const sum = (pick: "in_tokens" | "out_tokens" | "usd"): number => (t?.adapters ?? []).reduce((n, a) => n + a[pick], 0);
+    const sum = (pick: "in_tokens" | "out_tokens" | "usd"): number =>
+      (t?.adapters ?? []).reduce((n, a) => n + a[pick], 0);
     expect(t?.adapters).toHaveLength(3);
     expect(t?.tokens).toBe(sum("in_tokens") + sum("out_tokens"));
     expect(t?.usd).toBe(sum("usd"));
-    const { tenants } = (await sim.router.budgets()) as { tenants: { default: { posted: { tokens: number; usdMicros: number }; reserved: unknown } } };
+    const { tenants } = (await sim.router.budgets()) as {
+      tenants: { default: { posted: { tokens: number; usdMicros: number }; reserved: unknown } };
+    };
     expect(tenants.default.posted).toEqual({ parallel: 0, tokens: t?.tokens, usdMicros: t?.usd });
     expect(tenants.default.reserved).toEqual({ parallel: 0, tokens: 0, usdMicros: 0 });
     await sim.router.close();
@@ -105,8 +119,16 @@ describe("the main job on virtual time", () => {
         expect(e.processed).toBe("no");
       },
     },
-    { name: "A3 another tenant's memory", frame: { ...seedSyn, meta: { memory: { namespace: "acme/x/y", read: ["k"] } } }, code: "ESEC" },
-    { name: "A4.1 a request without prompt or messages", frame: { ...seedSyn, payload: { type: "agent.request", content: {} } }, code: "EPROTO" },
+    {
+      name: "A3 another tenant's memory",
+      frame: { ...seedSyn, meta: { memory: { namespace: "acme/x/y", read: ["k"] } } },
+      code: "ESEC",
+    },
+    {
+      name: "A4.1 a request without prompt or messages",
+      frame: { ...seedSyn, payload: { type: "agent.request", content: {} } },
+      code: "EPROTO",
+    },
     { name: "A3 a member of meta with the wrong type", frame: { ...seedSyn, meta: { task_type: 7 } }, code: "EPROTO" },
   ])("refuses $name, and spends nothing", async ({ frame, code, check }) => {
     const sim = createSimulation({ adapters: [talker("a", "never")] });
@@ -127,7 +149,9 @@ describe("the main job on virtual time", () => {
   });
 
   it("EAGENTDOWN when no adapter can be reached, with each one named", async () => {
-    const sim = createSimulation({ adapters: [{ id: "gone", estimate: { fail: { sent: false } }, health: { fail: {} }, answer: [] }] });
+    const sim = createSimulation({
+      adapters: [{ id: "gone", estimate: { fail: { sent: false } }, health: { fail: {} }, answer: [] }],
+    });
     const socket = sim.connect();
     socket.send(seedSyn);
     await sim.clock.until(ended(socket));
@@ -138,23 +162,37 @@ describe("the main job on virtual time", () => {
   });
 
   it("an adapter that dies mid-answer is named, and the others' answer is delivered", async () => {
-    const dying = talker("dying", "half", { answer: [{ text: "ha", usage }, { fail: { kind: "internal", message: "lost its model" } }] });
+    const dying = talker("dying", "half", {
+      answer: [{ text: "ha", usage }, { fail: { kind: "internal", message: "lost its model" } }],
+    });
     const sim = createSimulation({ adapters: [dying, talker("steady", "whole")] });
     const socket = sim.connect();
     socket.send(syn({ meta: { strategy: "fanout" } }));
     await sim.clock.until(ended(socket));
     const fin = socket.end("st1");
     expect(fin?.payload?.content).toMatchObject({ answer: "whole", adapter: "steady" });
-    expect(fin?.telemetry?.adapters?.find((a) => a.name === "dying")).toMatchObject({ outcome: "failed", error: { message: "lost its model" } });
+    expect(fin?.telemetry?.adapters?.find((a) => a.name === "dying")).toMatchObject({
+      outcome: "failed",
+      error: { message: "lost its model" },
+    });
     await sim.router.close();
   });
 
   it("A9.5: a cancel reaches the adapter, is settled and answered by RST with its bill", async () => {
-    const sim = createSimulation({ adapters: [talker("slow", "", { answer: [{ text: "so", usage }, { stall: true }] })] });
+    const sim = createSimulation({
+      adapters: [talker("slow", "", { answer: [{ text: "so", usage }, { stall: true }] })],
+    });
     const socket = sim.connect();
     socket.send(seedSyn);
     await sim.clock.until(() => socket.of("st1", "agent.result.partial").length === 1);
-    socket.send({ v: 1, session_id: "s1", stream_id: "st1", msg_seq: 2, flags: ["RST"], payload: { type: "control.cancel", content: { reason: "enough" } } });
+    socket.send({
+      v: 1,
+      session_id: "s1",
+      stream_id: "st1",
+      msg_seq: 2,
+      flags: ["RST"],
+      payload: { type: "control.cancel", content: { reason: "enough" } },
+    });
     await sim.clock.until(ended(socket));
     expect(error(socket.end("st1")).code).toBe("ECANCELLED");
     expect(sim.adapters.get("slow")?.cancels).toHaveLength(1);
@@ -166,7 +204,9 @@ describe("the main job on virtual time", () => {
   });
 
   it("a lost connection cancels its streams, and everything is settled", async () => {
-    const sim = createSimulation({ adapters: [talker("slow", "", { answer: [{ text: "so", usage }, { stall: true }] })] });
+    const sim = createSimulation({
+      adapters: [talker("slow", "", { answer: [{ text: "so", usage }, { stall: true }] })],
+    });
     const socket = sim.connect();
     socket.send(seedSyn);
     await sim.clock.until(() => socket.of("st1", "agent.result.partial").length === 1);
@@ -189,21 +229,32 @@ describe("the main job on virtual time", () => {
   });
 
   it("cascade asks the cheap one first and escalates on low confidence", async () => {
-    const cheap = talker("cheap", "maybe", { estimate: { usdMicros: 10 }, answer: [{ text: "maybe" }, { final: { confidence: 0.2 } }] });
-    const dear = talker("dear", "surely", { estimate: { usdMicros: 1000 }, answer: [{ text: "surely" }, { final: { confidence: 0.95 } }] });
+    const cheap = talker("cheap", "maybe", {
+      estimate: { usdMicros: 10 },
+      answer: [{ text: "maybe" }, { final: { confidence: 0.2 } }],
+    });
+    const dear = talker("dear", "surely", {
+      estimate: { usdMicros: 1000 },
+      answer: [{ text: "surely" }, { final: { confidence: 0.95 } }],
+    });
     const sim = createSimulation({ adapters: [dear, cheap] });
     const socket = sim.connect();
     socket.send(syn({ meta: { strategy: "cascade" } }));
     await sim.clock.until(ended(socket));
     expect(socket.end("st1")?.payload?.content).toMatchObject({ answer: "surely" });
     expect(socket.end("st1")?.telemetry?.escalations).toBe(1);
-    const partials = socket.of("st1", "agent.result.partial").map((f) => (f.payload?.content as { adapter: string }).adapter);
+    const partials = socket
+      .of("st1", "agent.result.partial")
+      .map((f) => (f.payload?.content as { adapter: string }).adapter);
     expect(partials).toEqual(["cheap", "dear"]);
     await sim.router.close();
   });
 
   it("single falls over to the next adapter when the first is unavailable", async () => {
-    const broken = talker("a-broken", "", { estimate: { usdMicros: 1 }, answer: [{ fail: { kind: "unavailable", sent: true } }] });
+    const broken = talker("a-broken", "", {
+      estimate: { usdMicros: 1 },
+      answer: [{ fail: { kind: "unavailable", sent: true } }],
+    });
     const sim = createSimulation({ adapters: [broken, talker("b", "answer")] });
     const socket = sim.connect();
     socket.send(syn({ meta: { strategy: "single" } }));
@@ -213,7 +264,10 @@ describe("the main job on virtual time", () => {
   });
 
   it("A7.1: calls beyond the session's parallel ceiling wait for it, and none is lost", async () => {
-    const sim = createSimulation({ adapters: [talker("a", "answer")], lease: { max_parallel: 2, max_tokens: 1_000_000, max_usd_micros: 1_000_000 } });
+    const sim = createSimulation({
+      adapters: [talker("a", "answer")],
+      lease: { max_parallel: 2, max_tokens: 1_000_000, max_usd_micros: 1_000_000 },
+    });
     const socket = sim.connect();
     for (let i = 0; i < 10; i++) socket.send({ ...seedSyn, stream_id: `n${i}` });
     let most = 0;
@@ -230,7 +284,11 @@ describe("the main job on virtual time", () => {
     const big = "x".repeat(8_000);
     const pieces = 200;
     const sim = createSimulation({
-      adapters: [talker("flood", "", { answer: [...Array.from({ length: pieces }, () => ({ text: big })), { final: { answer: "done" } }] })],
+      adapters: [
+        talker("flood", "", {
+          answer: [...Array.from({ length: pieces }, () => ({ text: big })), { final: { answer: "done" } }],
+        }),
+      ],
     });
     const socket = sim.connect();
     socket.stall(true);
@@ -239,16 +297,21 @@ describe("the main job on virtual time", () => {
     expect(sim.adapters.get("flood")?.running).toBe(1);
     socket.stall(false);
     await sim.clock.until(ended(socket));
-    const text = socket.of("st1", "agent.result.partial").map((f) => (f.payload?.content as { text: string }).text).join("");
+    const text = socket
+      .of("st1", "agent.result.partial")
+      .map((f) => (f.payload?.content as { text: string }).text)
+      .join("");
     expect(text.length).toBe(pieces * big.length);
-    expect(socket.frames.filter((f) => f.flags.includes("MORE") || f.flags.includes("FIN")).map((f) => f.msg_seq)).toEqual(
-      Array.from({ length: socket.of("st1", "agent.result.partial").length + 1 }, (_, i) => i + 2),
-    );
+    expect(
+      socket.frames.filter((f) => f.flags.includes("MORE") || f.flags.includes("FIN")).map((f) => f.msg_seq),
+    ).toEqual(Array.from({ length: socket.of("st1", "agent.result.partial").length + 1 }, (_, i) => i + 2));
     await sim.router.close();
   });
 
   it("B.7: the clip in prompt_json is what the hold covers, and fits the client's own ceiling", async () => {
-    const sim = createSimulation({ adapters: [talker("a", "answer", { estimate: { inTokens: 10, outTokens: 20, p95Tokens: 60 } })] });
+    const sim = createSimulation({
+      adapters: [talker("a", "answer", { estimate: { inTokens: 10, outTokens: 20, p95Tokens: 60 } })],
+    });
     const socket = sim.connect();
     socket.send(syn({ content: { prompt: "hi", max_output_tokens: 30 } }));
     await sim.clock.until(ended(socket));
@@ -261,13 +324,24 @@ describe("the main job on virtual time", () => {
   it("control.plan tells policy, estimates and rungs to clients that said HELLO, and only to them (A2.4)", async () => {
     const sim = createSimulation({ adapters: [talker("a", "answer")] });
     const socket = sim.connect();
-    socket.send({ v: 1, session_id: "s1", stream_id: "0", msg_seq: 1, flags: ["CTRL"], payload: { type: "control.hello", content: { client: { name: "t", version: "1" }, capabilities: [] } } });
+    socket.send({
+      v: 1,
+      session_id: "s1",
+      stream_id: "0",
+      msg_seq: 1,
+      flags: ["CTRL"],
+      payload: { type: "control.hello", content: { client: { name: "t", version: "1" }, capabilities: [] } },
+    });
     socket.send(syn({}));
     await sim.clock.until(ended(socket));
     expect(socket.frames[0]?.payload?.type).toBe("control.welcome");
     const [plan] = socket.of("st1", "control.plan");
     expect(plan?.flags).toEqual(["CTRL"]);
-    expect(plan?.payload?.content).toMatchObject({ policy: { allow: true }, candidates: [{ adapter: "a", estimate: { in_tokens: 10 } }], rungs: [[{ adapter: "a" }]] });
+    expect(plan?.payload?.content).toMatchObject({
+      policy: { allow: true },
+      candidates: [{ adapter: "a", estimate: { in_tokens: 10 } }],
+      rungs: [[{ adapter: "a" }]],
+    });
     const naive = sim.connect();
     naive.send(seedSyn);
     await sim.clock.until(ended(naive));
@@ -277,19 +351,32 @@ describe("the main job on virtual time", () => {
 
   it("explain tells the plan and the holds, and spends nothing", async () => {
     const sim = createSimulation({ adapters: [talker("a", "answer")] });
-    const asked = sim.router.explain({ payload: { type: "agent.request", content: { prompt: "hi" } }, meta: { strategy: "fanout" } }, {});
+    const asked = sim.router.explain(
+      { payload: { type: "agent.request", content: { prompt: "hi" } }, meta: { strategy: "fanout" } },
+      {},
+    );
     await sim.clock.advance(50);
-    expect(await asked).toMatchObject({ strategy: "fanout", rungs: [[{ adapter: "a", hold: { tokens: expect.any(Number) } }]] });
+    expect(await asked).toMatchObject({
+      strategy: "fanout",
+      rungs: [[{ adapter: "a", hold: { tokens: expect.any(Number) } }]],
+    });
     expect(sim.adapters.get("a")?.calls).toHaveLength(0);
     expect(sim.router.view().streams).toBe(0);
-    const denied = sim.router.explain({ payload: { type: "agent.request", content: { prompt: "hi" } }, meta: { tool_permissions: ["rm"] } }, {});
+    const denied = sim.router.explain(
+      { payload: { type: "agent.request", content: { prompt: "hi" } }, meta: { tool_permissions: ["rm"] } },
+      {},
+    );
     await sim.clock.advance(50);
     expect(await denied).toMatchObject({ error: { code: "EPOLICY" } });
     await sim.router.close();
   });
 
   it("A9.6: a drain lets open streams finish, refuses new ones, and closes with 4000", async () => {
-    const sim = createSimulation({ adapters: [talker("a", "answer", { answer: [{ text: "a" }, { afterMs: 500, final: { answer: "late but whole" } }] })] });
+    const sim = createSimulation({
+      adapters: [
+        talker("a", "answer", { answer: [{ text: "a" }, { afterMs: 500, final: { answer: "late but whole" } }] }),
+      ],
+    });
     const socket = sim.connect();
     socket.send(seedSyn);
     await sim.clock.advance(50);

@@ -1,0 +1,122 @@
+import { createServer } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { AtpError, closeCodes, defaultLimits } from "atp-protocol";
+import { WebSocketServer } from "ws";
+import type { WebSocket } from "ws";
+import type { Router, SocketHandler } from "../runtime/index.js";
+import { credentialsOf, httpApi, refuse } from "./http-api.js";
+import type { MetricsSource } from "./http-api.js";
+import { isLoopback, refusedOrigin } from "./origin.js";
+import type { OriginRules } from "./origin.js";
+import { socketPort } from "./socket.js";
+
+/** Options of {@link listen}. */
+export interface ListenOptions {
+  /** @default "127.0.0.1" */
+  readonly host?: string;
+  /** 0 takes a free one. @default 7443 */
+  readonly port?: number;
+  /** Origins of browsers that may connect, beside the listener's own. @default none */
+  readonly allowedOrigins?: readonly string[];
+  /** Host names a loopback listener answers to, beside loopback ones. @default none */
+  readonly allowedHosts?: readonly string[];
+  /** What `GET /metrics` answers. @default nothing */
+  readonly metrics?: MetricsSource;
+  /** The router's `max_frame_bytes`; a socket takes four times that. @default 262144 */
+  readonly maxFrameBytes?: number;
+}
+
+/** A router's door. */
+export interface Listener {
+  /** `http://host:port` */
+  readonly url: string;
+  readonly port: number;
+  /** Stops listening and destroys what is still connected. Drain the router first. */
+  close(): Promise<void>;
+}
+
+const JSON_SUBPROTOCOL = "atp.v1+json";
+/** How long a refused socket may take to read its close. */
+const REFUSED_MS = 1_000;
+
+/** Listens for WebSocket at `/ws` and HTTP (part C) on one port. */
+export async function listen(router: Router, options: ListenOptions = {}): Promise<Listener> {
+  const host = options.host ?? "127.0.0.1";
+  const rules: OriginRules = {
+    loopback: isLoopback(host),
+    allowedOrigins: options.allowedOrigins ?? [],
+    allowedHosts: options.allowedHosts ?? [],
+  };
+  const api = httpApi(router, options.metrics);
+  const server = createServer((request, response) => {
+    const refused = refusedOrigin(request, rules);
+    if (refused === undefined) api(request, response);
+    else refuse(response, new AtpError("ESEC", refused));
+  });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: 4 * (options.maxFrameBytes ?? defaultLimits.max_frame_bytes),
+    // The first name offered is echoed even when nobody speaks it: a browser sees the close code only of a socket that opened.
+    handleProtocols: (offered) => (offered.has(JSON_SUBPROTOCOL) ? JSON_SUBPROTOCOL : ([...offered][0] ?? false)),
+  });
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    if (new URL(request.url ?? "/", "http://router").pathname !== "/ws") {
+      socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (ws) => accept(router, ws, request, rules));
+  });
+  const address = await bind(server, host, options.port ?? 7443);
+  const shown = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  return {
+    url: `http://${shown}:${address.port}`,
+    port: address.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+        for (const ws of sockets.clients) ws.terminate();
+      }),
+  };
+}
+
+function bind(server: Server, host: string, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.removeListener("error", reject);
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}
+
+function accept(router: Router, ws: WebSocket, request: IncomingMessage, rules: OriginRules): void {
+  ws.on("error", () => ws.terminate());
+  const refused = refusedOrigin(request, rules);
+  // Only names that are not ours: a client of another version. Without any name it is JSON.
+  const unknown = ws.protocol !== "" && ws.protocol !== JSON_SUBPROTOCOL;
+  if (refused !== undefined || unknown) {
+    if (refused !== undefined) ws.close(closeCodes.forbidden, refused.slice(0, 120));
+    else ws.close(closeCodes.version, `the router speaks ${JSON_SUBPROTOCOL}`);
+    setTimeout(() => ws.terminate(), REFUSED_MS).unref();
+    return;
+  }
+  let handler: SocketHandler | undefined;
+  const port = socketPort(ws, () => handler);
+  handler = router.connect(port, {
+    remote: request.socket.remoteAddress ?? "unknown",
+    subprotocol: ws.protocol,
+    credentials: credentialsOf(request),
+  });
+  const connected = handler;
+  ws.on("message", (data: Buffer, binary: boolean) => {
+    if (binary) connected.binary(data);
+    else connected.text(data.toString("utf8"));
+  });
+  ws.on("pong", () => connected.alive());
+  ws.on("close", (code: number, reason: Buffer) => connected.closed(code, reason.toString("utf8")));
+}
