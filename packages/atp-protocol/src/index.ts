@@ -30,7 +30,9 @@ export { decodeFrame, encodeFrame } from "./codec/json.js";
 export type { Decoded, DecodeLimits } from "./codec/json.js";
 export { utf8Length } from "./codec/text.js";
 export type { AdapterOutcome, AdapterTelemetry, Telemetry } from "./frame/telemetry.js";
+export { createClientEndpoint } from "./endpoint/client-endpoint.js";
 export { createEndpoint } from "./endpoint/endpoint.js";
+export { createRouterEndpoint } from "./endpoint/router-endpoint.js";
 export type {
   Encoded,
   Endpoint,

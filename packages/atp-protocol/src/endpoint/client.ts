@@ -7,7 +7,7 @@ import { readWelcome, readWindowUpdate } from "./contents.js";
 import { noteUnread } from "./credit.js";
 import { errorOf } from "./failure.js";
 import { onLife, sendHeartbeat } from "./liveness.js";
-import { close, connectionFrame, flushAll, sendFrame } from "./outbox.js";
+import { close, connectionFrame, wakeAll, sendFrame } from "./outbox.js";
 import { joinFragment } from "./reassembly.js";
 import { onAck } from "./replay.js";
 import { onNewEpoch, onResumed } from "./resume-client.js";
@@ -53,7 +53,7 @@ function onConnectionFrame(s: State, frame: Frame, bits: number): void {
     if (isUnknownToken && s.phase === "resuming") {
       s.phase = "open";
       onNewEpoch(s);
-      flushAll(s);
+      wakeAll(s);
     }
   }
 }
@@ -84,7 +84,7 @@ function onWelcome(s: State, frame: Frame): void {
   if (s.resumeToken !== undefined) sendFrame(s, connectionFrame(s, "ACK"));
   if (isResuming && !isSameEpoch) onNewEpoch(s);
   if (!s.capabilities.resume) for (const stream of s.streams.values()) forget(stream);
-  flushAll(s);
+  wakeAll(s);
 }
 
 /** Without `resume` nothing that was sent is needed again. */

@@ -1,5 +1,5 @@
 import type { Credit } from "../frame/frame.js";
-import { canSend, flush, markWaiting, STALL_MS } from "./outbox.js";
+import { canSend, markWaiting } from "./outbox.js";
 import { announceGap } from "./resume-router.js";
 import { sendControl } from "./sender.js";
 import type { State, Stream } from "./state.js";
@@ -9,25 +9,6 @@ import { arm } from "./timer.js";
 const ACK_MS = 1_000;
 
 const ACK_FLAGS: readonly string[] = ["ACK"];
-
-/** The stream has something to send and no credit for it. */
-export function starve(s: State, stream: Stream): void {
-  if (stream.starvedAt === null) {
-    stream.starvedAt = s.at;
-    arm(s, s.at + STALL_MS);
-  }
-  if (stream.full) return;
-  stream.full = true;
-  s.fx.push({ t: "outbox.full", stream: stream.ref });
-}
-
-/** Nothing of the stream waits any more. */
-export function relieve(s: State, stream: Stream): void {
-  stream.starvedAt = null;
-  if (!stream.full) return;
-  stream.full = false;
-  s.fx.push({ t: "outbox.room", stream: stream.ref });
-}
 
 /** Router: the client granted absolute totals; lower ones are ignored (A8.1). */
 export function onCredit(s: State, stream: Stream, credit: Credit): void {
@@ -43,7 +24,6 @@ export function onCredit(s: State, stream: Stream, credit: Credit): void {
     if (stream.lost) announceGap(s, stream);
   } else if (stream.starvedAt === null && !stream.full) return;
   markWaiting(s, stream);
-  flush(s);
 }
 
 /** A whole message came in: it counts until the consumer takes it. */

@@ -1,9 +1,8 @@
 import { type ErrorCode, type ErrorContent, errorClasses, type Processed } from "../frame/errors.js";
 import type { Frame } from "../frame/frame.js";
 import { payloadTypes } from "../frame/payload.js";
-import { send, sendCtrl, END_FLAGS } from "./sender.js";
 import { close, sendFrame } from "./outbox.js";
-import type { State, Stream } from "./state.js";
+import { END_FLAGS, type State, type Stream } from "./state.js";
 import type { FrameRefusal } from "./types.js";
 import { closeCodes } from "../frame/close-codes.js";
 
@@ -49,45 +48,13 @@ export function refuseSyn(
   s.fx.push({ t: "violation", error, stream: null });
 }
 
-/** Answers on an open stream with an error that ends nothing: the frame was dropped (A3.6). */
-export function streamError(s: State, stream: Stream, error: ErrorContent): void {
-  sendCtrl(s, stream, { type: payloadTypes.error, content: error });
-  s.fx.push({ t: "violation", error, stream: stream.ref });
-}
-
-/**
- * The stream cannot go on. The host stops its work and ends it, so that what was spent is settled and told; a stream
- * that the host has not seen is ended here.
- */
-export function failStream(s: State, stream: Stream, error: ErrorContent): void {
+/** The host stops the stream's work and ends it, so that what was spent is settled and told; the end carries this error. */
+export function markFailed(s: State, stream: Stream, error: ErrorContent): void {
   if (stream.ended || stream.error !== null) return;
   stream.error = error;
-  s.fx.push({ t: "violation", error, stream: stream.ref });
-  if (stream.opened) s.fx.push({ t: "stream.cancelled", stream: stream.ref, reason: error.code, error });
-  else endStream(s, stream, "RST", undefined, undefined);
   stream.cancelled = true;
-}
-
-/** Router: queues the one end of a stream. */
-export function endStream(
-  s: State,
-  stream: Stream,
-  flag: "FIN" | "RST",
-  payload: Frame["payload"],
-  telemetry: Frame["telemetry"],
-): void {
-  if (stream.ended) return;
-  stream.ended = true;
-  stream.endedAt = s.at;
-  stream.reassembly = null;
-  s.open--;
-  const failed = stream.error;
-  send(s, stream, {
-    flags: END_FLAGS[failed === null ? flag : "RST"],
-    payload: failed === null ? payload : { type: payloadTypes.error, content: failed },
-    more: { telemetry: telemetry ?? NOTHING_SPENT },
-    control: false,
-  });
+  s.fx.push({ t: "violation", error, stream: stream.ref });
+  s.fx.push({ t: "stream.cancelled", stream: stream.ref, reason: error.code, error });
 }
 
 /** Counts a protocol error; the sixteenth within a minute closes the socket (A12). */

@@ -3,9 +3,8 @@ import { utf8Length } from "../codec/text.js";
 import type { ErrorContent } from "../frame/errors.js";
 import type { Frame, Payload } from "../frame/frame.js";
 import { payloadTypes } from "../frame/payload.js";
-import { errorOf, failStream, NOTHING_SPENT } from "./failure.js";
-import { END_FLAGS } from "./sender.js";
-import type { OutEntry, State, Stream } from "./state.js";
+import { errorOf, markFailed, NOTHING_SPENT } from "./failure.js";
+import { END_FLAGS, type OutEntry, type State, type Stream } from "./state.js";
 import type { Encoded } from "./types.js";
 
 /** Room for what a fragment says beside its first members: `end`, its numbers, its telemetry's punctuation. */
@@ -67,7 +66,7 @@ function tooBig(s: State, stream: Stream, frame: Frame, end: boolean, bytes: num
   );
   if (s.router) {
     if (!end) {
-      failStream(s, stream, error);
+      markFailed(s, stream, error);
       return null;
     }
     // The end itself is too big: the stream still ends, once.

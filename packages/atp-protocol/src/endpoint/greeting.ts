@@ -6,7 +6,6 @@ import { payloadTypes, type WelcomeContent } from "../frame/payload.js";
 import { readHello } from "./contents.js";
 import { countProtocolError, errorOf } from "./failure.js";
 import { close, connectionError, PAUSED_BY_GREETING, unpause } from "./outbox.js";
-import { releaseHeld } from "./router.js";
 import { sendConnectionCtrl } from "./sender.js";
 import type { State } from "./state.js";
 import { armLiveness } from "./liveness.js";
@@ -40,10 +39,13 @@ export function onHello(s: State, frame: Frame): void {
   s.fx.push({ t: "hello", sessionId: frame.session_id, hello });
 }
 
-/** Router: the host knows the client; a connection without HELLO only keeps what it is granted. */
-export function onGranted(s: State, grant: Grant): void {
+/**
+ * Router: the host knows the client; a connection without HELLO only keeps what it is granted.
+ * @returns whether frames that waited may be read now.
+ */
+export function onGranted(s: State, grant: Grant): boolean {
   s.grant = grant;
-  if (s.phase !== "greeting") return;
+  if (s.phase !== "greeting") return false;
   s.phase = "open";
   welcome(s, grant);
   const resume = s.hello?.resume;
@@ -54,8 +56,8 @@ export function onGranted(s: State, grant: Grant): void {
   }
   if (s.capabilities.resume && grant.resumeToken !== undefined)
     issueToken(s, undefined, grant.resumeTokenId ?? grant.resumeToken);
-  releaseHeld(s);
   unpause(s, PAUSED_BY_GREETING);
+  return true;
 }
 
 /** Sends `control.welcome` (A2.2). */

@@ -3,7 +3,7 @@ import type { Frame } from "../frame/frame.js";
 import { type HelloContent, payloadTypes } from "../frame/payload.js";
 import { type ResumedStream, readResumed } from "./contents.js";
 import { errorOf } from "./failure.js";
-import { close, connectionFrame, flushAll, sendFrame } from "./outbox.js";
+import { close, connectionFrame, wakeAll, sendFrame } from "./outbox.js";
 import { onAck } from "./replay.js";
 import { createStream, refOf, type State, type Stream } from "./state.js";
 
@@ -59,7 +59,7 @@ export function onResumed(s: State, frame: Frame): void {
     const stream = s.streams.get(refOf(s.sessionId, entry.stream_id));
     if (stream !== undefined) resumeStream(s, stream, entry);
   }
-  flushAll(s);
+  wakeAll(s);
 }
 
 function resumeStream(s: State, stream: Stream, entry: ResumedStream): void {

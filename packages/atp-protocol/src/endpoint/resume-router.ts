@@ -3,7 +3,7 @@ import { type HelloContent, payloadTypes } from "../frame/payload.js";
 import type { ResumedStream } from "./contents.js";
 import { welcome } from "./greeting.js";
 import { armLiveness } from "./liveness.js";
-import { flushAll } from "./outbox.js";
+import { wakeAll } from "./outbox.js";
 import { nextKept } from "./replay.js";
 import { sendAccept, sendConnectionCtrl, sendCtrl } from "./sender.js";
 import { refOf, type State, type Stream } from "./state.js";
@@ -29,7 +29,7 @@ export function onAttach(s: State, hello: HelloContent, grant: Grant, shownToken
   const resumed = cursors.map(({ streamId, lastSeq }) => stand(s, streamId, lastSeq));
   sendConnectionCtrl(s, { type: payloadTypes.resumed, content: { streams: resumed } });
   for (const entry of resumed) goOn(s, entry);
-  flushAll(s);
+  wakeAll(s);
 }
 
 interface Cursor {

@@ -1,5 +1,5 @@
 import type { State } from "./state.js";
-import { remember } from "./syn.js";
+import { remember } from "./past.js";
 import { cut } from "./resume-client.js";
 import { closeCodes } from "../frame/close-codes.js";
 import { arm } from "./timer.js";

@@ -4,7 +4,8 @@ import { CONNECTION_STREAM, type Frame } from "../frame/frame.js";
 import { payloadTypes } from "../frame/payload.js";
 import { readReason, readWindowUpdate } from "./contents.js";
 import { noteUnread, onCredit } from "./credit.js";
-import { countProtocolError, errorOf, failStream, refuseSyn, streamError } from "./failure.js";
+import { failStream, settleEnded, streamError } from "./ending.js";
+import { countProtocolError, errorOf, refuseSyn } from "./failure.js";
 import { isHello, onHello } from "./greeting.js";
 import { onLife, spendFrame } from "./liveness.js";
 import { close, connectionError, pause, PAUSED_BY_GREETING } from "./outbox.js";
@@ -12,7 +13,6 @@ import { joinFragment } from "./reassembly.js";
 import { onAck } from "./replay.js";
 import { refOf, type State, type Stream } from "./state.js";
 import { onSyn } from "./syn.js";
-import { settleEnded } from "./tick.js";
 import { confirmToken } from "./tokens.js";
 
 /** Sessions that one socket without HELLO may name (A2.4). */

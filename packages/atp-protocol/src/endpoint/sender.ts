@@ -2,10 +2,10 @@ import { utf8Length } from "../codec/text.js";
 import type { Frame, Payload } from "../frame/frame.js";
 import { payloadTypes } from "../frame/payload.js";
 import { fragment } from "./fragment.js";
-import { canSend, connectionFrame, fits, flush, hasWork, markWaiting, sendFrame, transmit } from "./outbox.js";
+import { canSend, connectionFrame, fits, hasWork, markWaiting, sendFrame, transmit } from "./outbox.js";
 import { keep, keepsMessages, nextKept } from "./replay.js";
-import type { OutEntry, OutItem, State, Stream } from "./state.js";
-import { starve } from "./credit.js";
+import { END_FLAGS, type OutEntry, type OutItem, type State, type Stream } from "./state.js";
+import { starve } from "./starving.js";
 
 /** The most text that one merged partial holds, in bytes (A8.3). */
 const MERGE_BYTES = 65_536;
@@ -14,7 +14,6 @@ const NONE: readonly string[] = [];
 const MORE: readonly string[] = ["MORE"];
 const ACCEPT: readonly string[] = ["SYN", "ACK"];
 const CTRL: readonly string[] = ["CTRL"];
-export const END_FLAGS = { FIN: ["FIN"], RST: ["RST"] } as const;
 
 /** Sends a numbered message: at once when nothing is in its way, else when its turn comes. */
 export function sendMessage(s: State, stream: Stream, payload: Payload, mergeKey: string | undefined): void {
@@ -108,7 +107,6 @@ export function send(s: State, stream: Stream, item: OutItem): void {
   }
   enqueue(stream, item);
   markWaiting(s, stream);
-  if (!s.full) flush(s);
 }
 
 /** Numbers all that waits into the replay buffer: the stream counts as detached (A8.3, A9.2). */

@@ -3,6 +3,9 @@ import type { Credit, Frame, Payload } from "../frame/frame.js";
 import type { HelloContent, WireLimits } from "../frame/payload.js";
 import type { Encoded, EndpointConfig, EndpointEffect, Grant, StreamRef } from "./types.js";
 
+/** The flags of a stream's end. */
+export const END_FLAGS = { FIN: ["FIN"], RST: ["RST"] } as const;
+
 /** What a sender may reach before any grant (A8.1). */
 export const INITIAL_CREDIT: Credit = { messages: 64, bytes: 262_144 };
 

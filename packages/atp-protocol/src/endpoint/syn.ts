@@ -2,14 +2,14 @@ import { ACK, FIN, MORE, OPT } from "../codec/flags.js";
 import type { ErrorContent } from "../frame/errors.js";
 import { CONNECTION_STREAM, type Frame } from "../frame/frame.js";
 import { payloadTypes } from "../frame/payload.js";
-import { countProtocolError, errorOf, refuseSyn, streamError } from "./failure.js";
+import { streamError } from "./ending.js";
+import { countProtocolError, errorOf, refuseSyn } from "./failure.js";
 import { connectionError, sendFrame } from "./outbox.js";
+import { remember } from "./past.js";
 import { joinFragment } from "./reassembly.js";
 import { createStream, INITIAL_CREDIT, type State, type Stream } from "./state.js";
 import type { StreamRef } from "./types.js";
 
-/** Ids of ended streams that are remembered at least (A5.3). */
-const MIN_PAST = 4_096;
 /** How long an RST waits for the SYN that it overtook (A9.5). */
 const EARLY_MS = 5_000;
 
@@ -114,14 +114,4 @@ function open(s: State, ref: StreamRef, frame: Frame, bits: number, bytes: numbe
   stream.opened = true;
   s.fx.push({ t: "stream.opened", stream: ref, frame });
   if (stream.inputEnded) s.fx.push({ t: "stream.inputEnded", stream: ref });
-}
-
-/** Remembers an ended id for `retention_ms`, and at least the last 4,096 of them (A5.3). */
-export function remember(s: State, ref: StreamRef, fedBack = false): void {
-  s.past.set(ref, { endedAt: s.at, fedBack });
-  if (s.past.size <= MIN_PAST) return;
-  for (const [oldest, { endedAt }] of s.past) {
-    if (s.past.size <= MIN_PAST || s.at - endedAt < s.limits.retention_ms) return;
-    s.past.delete(oldest);
-  }
 }

@@ -1,14 +1,15 @@
 import { closeCodes } from "../frame/close-codes.js";
-import { relieve, sendAck } from "./credit.js";
+import { sendAck } from "./credit.js";
+import { relieve } from "./starving.js";
 import { numberQueue } from "./sender.js";
-import { endDrain } from "./command-router.js";
-import { failStream, errorOf } from "./failure.js";
+import { closeWhenDrained, endDrain } from "./drain.js";
+import { failStream } from "./ending.js";
+import { errorOf } from "./failure.js";
 import { onNoHello } from "./greeting.js";
 import { tickLiveness, tickRate, TERMINATE_MS } from "./liveness.js";
-import { close, hasWork, STALL_MS } from "./outbox.js";
+import { close, STALL_MS } from "./outbox.js";
 import { REASSEMBLY_IDLE_MS } from "./reassembly.js";
 import type { State, Stream } from "./state.js";
-import { remember } from "./syn.js";
 import { arm } from "./timer.js";
 import { tickRetention } from "./retention.js";
 
@@ -71,22 +72,4 @@ function countAsDetached(s: State, stream: Stream): void {
   stream.unfed = true;
   numberQueue(s, stream);
   relieve(s, stream);
-}
-
-/** Router: forgets a stream whose end has left, or keeps it for a resume (A9.2). */
-export function settleEnded(s: State, stream: Stream): void {
-  if (!stream.ended || (hasWork(stream) && (s.phase !== "idle" || s.capabilities.resume))) return;
-  if (s.capabilities.resume && stream.kept.length > 0) {
-    arm(s, stream.endedAt + s.limits.retention_ms);
-    return;
-  }
-  s.streams.delete(stream.ref);
-  remember(s, stream.ref, stream.fedBack);
-}
-
-/** Router: closes a draining socket once its last stream has ended and nothing waits (A9.6). */
-export function closeWhenDrained(s: State): void {
-  if (!s.draining || s.phase !== "open" || s.open > 0) return;
-  if (s.controls.length > 0 || s.waiting.some(hasWork)) return;
-  close(s, closeCodes.goingAway, "drained");
 }

@@ -1,0 +1,36 @@
+import { ACK, flagBits, RST, SYN, takesNumber } from "../codec/flags.js";
+import { streamError } from "./ending.js";
+import { countProtocolError, refusalError, refuseSyn } from "./failure.js";
+import { onLife } from "./liveness.js";
+import { connectionError } from "./outbox.js";
+import { remember } from "./past.js";
+import { refOf, type State } from "./state.js";
+import type { FrameRefusal } from "./types.js";
+
+/** Router: the codec refused a frame. It is answered on its stream when that can be told (A3.6). */
+export function onBadFrame(s: State, refusal: FrameRefusal): void {
+  onLife(s);
+  const error = refusalError(refusal);
+  const { sessionId, streamId, msgSeq } = refusal;
+  const bits = flagBits(refusal.flags ?? []);
+  const isOwn = s.phase !== "greeting" && (s.phase === "opening" || s.naive || sessionId === s.sessionId);
+  if (sessionId !== undefined && streamId !== undefined && streamId !== "0" && isOwn) {
+    const ref = refOf(sessionId, streamId);
+    const stream = s.streams.get(ref);
+    if (stream !== undefined && !stream.ended) {
+      // Its number was read, so it counts as received: the next frame is no gap (A5.4).
+      if (msgSeq === stream.inSeq + 1 && refusal.flags !== undefined && takesNumber(bits)) {
+        stream.inSeq = msgSeq;
+        if ((bits & RST) !== 0 && !stream.cancelled) {
+          stream.cancelled = true;
+          s.fx.push({ t: "stream.cancelled", stream: ref, reason: error.message });
+        }
+      }
+      streamError(s, stream, error);
+    } else if ((bits & (SYN | ACK)) === SYN && !s.past.has(ref) && stream === undefined) {
+      remember(s, ref);
+      refuseSyn(s, sessionId, streamId, msgSeq === undefined || msgSeq > 2 ** 31 ? 1 : msgSeq + 1, 8, error);
+    } else connectionError(s, error, s.naive ? sessionId : undefined);
+  } else connectionError(s, error, s.naive || s.phase === "opening" ? sessionId : undefined);
+  if (error.code === "EPROTO") countProtocolError(s);
+}
