@@ -1,0 +1,118 @@
+import { strategies } from "atp-protocol";
+import * as z from "zod";
+
+const uint = z.int().min(0);
+const positive = z.int().min(1);
+const lane = z.enum(["gold", "silver", "bronze"]);
+const url = z
+  .string()
+  .refine((text) => /^https?:\/\/[^\s]+$/.test(text) && URL.canParse(text), "must be an http: or https: URL");
+const share = z.number().min(0).max(1);
+
+const budget = z.strictObject({
+  max_parallel: uint.optional(),
+  max_tokens: uint.optional(),
+  max_usd_micros: uint.optional(),
+});
+
+const laneConfig = z.strictObject({ weight: positive.optional(), reserved: uint.optional() });
+
+/** Every key of the configuration file (part D). A wrong one is named by its path. */
+export const configSchema = z.strictObject({
+  adapters: z
+    .array(
+      z.strictObject({
+        url,
+        name: z.string().min(1).optional(),
+        tags: z.array(z.string()).optional(),
+        /** Micro-dollars per million tokens. */
+        price: z.strictObject({ in: uint, out: uint }).optional(),
+        max_parallel: positive.optional(),
+        context_tokens: positive.optional(),
+      }),
+    )
+    .optional(),
+  routes: z
+    .array(
+      z.strictObject({
+        match: z.strictObject({ task_type: z.string().optional(), qos: lane.optional() }),
+        strategy: z.enum(strategies).optional(),
+        adapters: z.array(z.string()).min(1).optional(),
+        tags: z.array(z.string()).optional(),
+        min_confidence: share.optional(),
+        min_agreement: share.optional(),
+        quorum: z.int().min(2).optional(),
+      }),
+    )
+    .optional(),
+  tenants: z
+    .record(z.string(), z.strictObject({ budget: budget.optional(), lanes: z.array(lane).min(1).optional() }))
+    .optional(),
+  lanes: z
+    .strictObject({ gold: laneConfig.optional(), silver: laneConfig.optional(), bronze: laneConfig.optional() })
+    .optional(),
+  limits: z
+    .strictObject({
+      lease: z
+        .strictObject({
+          max_parallel: positive.optional(),
+          max_tokens: positive.optional(),
+          max_usd_micros: uint.optional(),
+        })
+        .optional(),
+      heartbeat_ms: positive.optional(),
+      max_idle_ms: positive.optional(),
+      max_frame_bytes: z.int().min(1_024).optional(),
+      max_message_bytes: z.int().min(1_024).optional(),
+      max_streams: positive.optional(),
+      frames_per_s: positive.optional(),
+      drain_ms: uint.optional(),
+      protocol_errors_per_min: positive.optional(),
+      max_concurrent_calls: positive.optional(),
+      estimate_timeout_ms: positive.optional(),
+      memory_timeout_ms: positive.optional(),
+      policy_timeout_ms: positive.optional(),
+      max_stream_ms: positive.optional(),
+      max_window_wait_ms: uint.optional(),
+    })
+    .optional(),
+  policy: z
+    .strictObject({
+      engine: z.enum(["cel", "opa"]).optional(),
+      rules: z.array(z.strictObject({ expr: z.string().min(1), reason: z.string().optional() })).optional(),
+      url: url.optional(),
+      path: z.string().startsWith("/").optional(),
+      timeout_ms: positive.optional(),
+      token: z.string().optional(),
+    })
+    .optional(),
+  allow_tools: z.array(z.string()).optional(),
+  memory: z.strictObject({ url: url.optional(), token: z.string().optional() }).optional(),
+  auth: z.strictObject({ allow_anonymous: z.boolean().optional() }).optional(),
+  server: z
+    .strictObject({ allowed_origins: z.array(z.string()).optional(), allowed_hosts: z.array(z.string()).optional() })
+    .optional(),
+});
+
+/** The configuration file's content. */
+export type ConfigFile = z.infer<typeof configSchema>;
+
+/** Keys of part D that this build has no feature for: they are refused by name, never ignored. */
+export const lackingKeys: Readonly<Record<string, string>> = {
+  "auth.issuer": "identity by OIDC",
+  "auth.audience": "identity by OIDC",
+  "auth.keys": "static keys",
+  learning: "learning",
+  telemetry: "OpenTelemetry",
+  "limits.retention_ms": "resume",
+  "limits.retention_bytes": "resume",
+  redis: "Redis",
+};
+
+/** Variables of part D that this build has no feature for. */
+export const lackingVariables: Readonly<Record<string, string>> = {
+  REDIS_URL: "Redis",
+  AUTH_ISSUER: "identity by OIDC",
+  AUTH_AUDIENCE: "identity by OIDC",
+  OTEL_EXPORTER_OTLP_ENDPOINT: "OpenTelemetry",
+};

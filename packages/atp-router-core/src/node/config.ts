@@ -1,0 +1,176 @@
+import { readFileSync } from "node:fs";
+import { parseDocument } from "yaml";
+import { configSchema, lackingKeys, lackingVariables } from "./config-schema.js";
+import type { ConfigFile } from "./config-schema.js";
+import { logLevels } from "./log.js";
+import { isLoopback } from "./origin.js";
+
+/** Everything a router process is told, checked. */
+export interface ProcessConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: string;
+  /** URLs of `ADAPTER_ENDPOINTS`. */
+  readonly adapterEndpoints: readonly string[];
+  readonly memoryUrl: string | undefined;
+  readonly opaUrl: string | undefined;
+  readonly file: ConfigFile;
+}
+
+/** A configuration, or the one line that says what is wrong with it. */
+export type ConfigResult =
+  | { readonly ok: true; readonly config: ProcessConfig }
+  | { readonly ok: false; readonly message: string };
+
+/** What was wrong; its message is one line. */
+class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Reads and checks environment and configuration file (part D). Nothing that is set is ever ignored. */
+export function readConfig(env: Env): ConfigResult {
+  try {
+    return { ok: true, config: read(env) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { ok: false, message: error.message };
+  }
+}
+
+function read(env: Env): ProcessConfig {
+  for (const [name, feature] of Object.entries(lackingVariables)) {
+    if (variable(env, name) !== undefined)
+      throw new ConfigError(`${name} is set, but this build has no ${feature}. Unset it.`);
+  }
+  const host = variable(env, "HOST") ?? "127.0.0.1";
+  const logLevel = variable(env, "LOG_LEVEL") ?? "info";
+  if (!(logLevels as readonly string[]).includes(logLevel))
+    throw new ConfigError(`LOG_LEVEL is ${quote(logLevel)}, not one of ${logLevels.join(", ")}.`);
+  const file = readFile(variable(env, "ATP_CONFIG"));
+  const config: ProcessConfig = {
+    host,
+    port: portOf(variable(env, "PORT") ?? "7443"),
+    logLevel,
+    adapterEndpoints: endpoints(variable(env, "ADAPTER_ENDPOINTS")),
+    memoryUrl: urlOf(env, "MEMORY_GATEWAY_URL") ?? file.memory?.url,
+    opaUrl: urlOf(env, "OPA_URL") ?? file.policy?.url,
+    file,
+  };
+  if (!isLoopback(host) && file.auth?.allow_anonymous !== true) {
+    throw new ConfigError(
+      `HOST is ${quote(host)}, beyond loopback, and there is no identity: anybody could spend. Set auth.allow_anonymous: true in ATP_CONFIG if that is meant.`,
+    );
+  }
+  if (file.policy?.engine === "opa" && config.opaUrl === undefined)
+    throw new ConfigError("policy.engine is opa, but neither OPA_URL nor policy.url says where it is.");
+  if (file.policy?.engine === "cel" && config.opaUrl !== undefined)
+    throw new ConfigError("policy.engine is cel, but an OPA URL is set. Set policy.engine: opa or unset it.");
+  if (file.memory?.token !== undefined && config.memoryUrl === undefined)
+    throw new ConfigError("memory.token is set without MEMORY_GATEWAY_URL or memory.url.");
+  if (config.opaUrl !== undefined && (file.policy?.rules !== undefined || file.allow_tools !== undefined)) {
+    throw new ConfigError(
+      "policy.rules and allow_tools are for the engine cel, but an OPA server decides. Move them into its policy.",
+    );
+  }
+  return config;
+}
+
+/** An empty variable is one that is not set. */
+function variable(env: Env, name: string): string | undefined {
+  const value = env[name]?.trim();
+  return value === "" ? undefined : value;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535)
+    throw new ConfigError(`PORT is ${quote(text)}, not a number from 0 to 65535.`);
+  return port;
+}
+
+function isHttpUrl(text: string): boolean {
+  return /^https?:\/\//.test(text) && URL.canParse(text);
+}
+
+function urlOf(env: Env, name: string): string | undefined {
+  const text = variable(env, name);
+  if (text !== undefined && !isHttpUrl(text))
+    throw new ConfigError(`${name} is ${quote(text)}, not an http: or https: URL.`);
+  return text;
+}
+
+function endpoints(text: string | undefined): readonly string[] {
+  if (text === undefined) return [];
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch {
+    throw new ConfigError(
+      `ADAPTER_ENDPOINTS is ${quote(text)}, not a JSON array of URLs such as ["http://127.0.0.1:7070"].`,
+    );
+  }
+  if (!Array.isArray(list))
+    throw new ConfigError('ADAPTER_ENDPOINTS is not a JSON array of URLs such as ["http://127.0.0.1:7070"].');
+  return list.map((url: unknown, i) => {
+    if (typeof url !== "string" || !isHttpUrl(url))
+      throw new ConfigError(`ADAPTER_ENDPOINTS[${i}] is ${JSON.stringify(url)}, not an http: or https: URL.`);
+    return url;
+  });
+}
+
+function readFile(path: string | undefined): ConfigFile {
+  if (path === undefined) return {};
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new ConfigError(`ATP_CONFIG names ${quote(path)}, which cannot be read: ${(error as Error).message}.`);
+  }
+  // YAML takes JSON as it is.
+  const document = parseDocument(text);
+  const [broken] = document.errors;
+  if (broken !== undefined) throw new ConfigError(`${path}: ${broken.message.split("\n")[0] ?? "is not YAML"}`);
+  const content: unknown = document.toJS() ?? {};
+  refuseLacking(path, content);
+  const parsed = configSchema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = [...(issue?.path ?? [])];
+  if (issue?.code === "unrecognized_keys")
+    throw new ConfigError(
+      `${path}: ${[...where, issue.keys[0] ?? ""].map(String).join(".")} is not a key of the configuration.`,
+    );
+  throw new ConfigError(`${path}: ${where.map(String).join(".") || "the file"}: ${issue?.message ?? "is malformed"}.`);
+}
+
+function refuseLacking(path: string, content: unknown): void {
+  const lacks = (key: string, feature: string): never => {
+    throw new ConfigError(`${path}: ${key} is set, but this build has no ${feature}. Remove it.`);
+  };
+  for (const [key, feature] of Object.entries(lackingKeys))
+    if (at(content, key.split(".")) !== undefined) lacks(key, feature);
+  if (at(content, ["policy", "engine"]) === "wasm") lacks("policy.engine: wasm", "WebAssembly policy engine");
+  const tenants = at(content, ["tenants"]);
+  if (typeof tenants !== "object" || tenants === null) return;
+  for (const tenant of Object.keys(tenants)) {
+    if (at(tenants, [tenant, "budget", "period"]) !== undefined)
+      lacks(`tenants.${tenant}.budget.period`, "budget periods");
+    if (at(tenants, [tenant, "allow_tools"]) !== undefined)
+      lacks(`tenants.${tenant}.allow_tools`, "tool permissions by tenant; use policy.rules");
+  }
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  let here: unknown = value;
+  for (const name of path) {
+    if (typeof here !== "object" || here === null) return undefined;
+    here = (here as Record<string, unknown>)[name];
+  }
+  return here;
+}
