@@ -46,7 +46,14 @@ export const configSchema = z.strictObject({
     )
     .optional(),
   tenants: z
-    .record(z.string(), z.strictObject({ budget: budget.optional(), lanes: z.array(lane).min(1).optional() }))
+    .record(
+      z.string(),
+      z.strictObject({
+        budget: budget.optional(),
+        lanes: z.array(lane).min(1).optional(),
+        allow_tools: z.array(z.string()).optional(),
+      }),
+    )
     .optional(),
   lanes: z
     .strictObject({ gold: laneConfig.optional(), silver: laneConfig.optional(), bronze: laneConfig.optional() })

@@ -161,8 +161,6 @@ function refuseLacking(path: string, content: unknown): void {
   for (const tenant of Object.keys(tenants)) {
     if (at(tenants, [tenant, "budget", "period"]) !== undefined)
       lacks(`tenants.${tenant}.budget.period`, "budget periods");
-    if (at(tenants, [tenant, "allow_tools"]) !== undefined)
-      lacks(`tenants.${tenant}.allow_tools`, "tool permissions by tenant; use policy.rules");
   }
 }
 

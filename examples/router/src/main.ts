@@ -1,0 +1,3 @@
+import { runRouter } from "atp-router-core/node";
+
+await runRouter();

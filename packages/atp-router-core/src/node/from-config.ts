@@ -1,0 +1,157 @@
+import type { Limits, Route } from "../model/index.js";
+import type { Observer, PolicyPort } from "../ports/index.js";
+import { celPolicy, opaPolicy } from "../policy/index.js";
+import { createRouter } from "../runtime/index.js";
+import type { Lease, Router, RouterConfig, TenantConfig } from "../runtime/index.js";
+import type { ConfigFile } from "./config-schema.js";
+import type { ProcessConfig } from "./config.js";
+import { grpcAdapter } from "./grpc-adapter.js";
+import { httpMemory } from "./http-memory.js";
+
+/** A router as a process configuration describes it. @throws Error when a policy rule does not compile */
+export function routerFromConfig(config: ProcessConfig, observer?: Observer): Router {
+  return createRouter(routerConfig(config, observer));
+}
+
+/** The same as a value, to change before `createRouter`. */
+export function routerConfig(config: ProcessConfig, observer?: Observer): RouterConfig {
+  const { file } = config;
+  const listed = new Set(file.adapters?.map(({ url }) => url));
+  const adapters = [
+    ...(file.adapters ?? []).map(
+      ({ url, name, tags, price, max_parallel: maxParallel, context_tokens: contextTokens }) =>
+        grpcAdapter({
+          url,
+          ...(name === undefined ? {} : { name }),
+          ...(tags === undefined ? {} : { tags }),
+          ...(price === undefined ? {} : { price: { inPerMtok: price.in, outPerMtok: price.out } }),
+          ...(maxParallel === undefined ? {} : { maxParallel }),
+          ...(contextTokens === undefined ? {} : { contextTokens }),
+        }),
+    ),
+    // An endpoint that the file describes too is one adapter.
+    ...config.adapterEndpoints.filter((url) => !listed.has(url)).map((url) => grpcAdapter(url)),
+  ];
+  const memory = config.memoryUrl;
+  const limits = file.limits === undefined ? undefined : limitsOf(file.limits);
+  return {
+    adapters,
+    policy: policyOf(config),
+    ...(memory === undefined
+      ? {}
+      : {
+          memory: httpMemory({
+            url: memory,
+            ...(file.memory?.token === undefined ? {} : { token: file.memory.token }),
+          }),
+        }),
+    ...(file.routes === undefined ? {} : { routes: file.routes.map(routeOf) }),
+    ...(file.tenants === undefined ? {} : { tenants: tenantsOf(file.tenants) }),
+    ...(file.lanes === undefined ? {} : { lanes: file.lanes as NonNullable<RouterConfig["lanes"]> }),
+    ...(file.limits?.lease === undefined ? {} : { lease: leaseOf(file.limits.lease) }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(observer === undefined ? {} : { observer }),
+  };
+}
+
+function policyOf({ file, opaUrl }: ProcessConfig): PolicyPort {
+  const { policy } = file;
+  if (opaUrl !== undefined) {
+    return opaPolicy({
+      url: opaUrl,
+      ...(policy?.path === undefined ? {} : { path: policy.path }),
+      ...(policy?.timeout_ms === undefined ? {} : { timeoutMs: policy.timeout_ms }),
+      ...(policy?.token === undefined ? {} : { token: policy.token }),
+    });
+  }
+  const rules = policy?.rules?.map(({ expr, reason }) => (reason === undefined ? { expr } : { expr, reason })) ?? [];
+  const common = celPolicy({ rules, ...(file.allow_tools === undefined ? {} : { allowTools: file.allow_tools }) });
+  const own = new Map<string, PolicyPort>();
+  for (const [tenant, { allow_tools: allowTools }] of Object.entries(file.tenants ?? {})) {
+    if (allowTools !== undefined) own.set(tenant, celPolicy({ rules, allowTools }));
+  }
+  return {
+    engine: common.engine,
+    decide: (input, options) => (own.get(input.principal.tenant) ?? common).decide(input, options),
+  };
+}
+
+type FileRoute = NonNullable<ConfigFile["routes"]>[number];
+
+function routeOf(route: FileRoute): Route {
+  const { match, strategy, adapters, tags, min_confidence: minConfidence, min_agreement: minAgreement, quorum } = route;
+  return {
+    match: {
+      ...(match.task_type === undefined ? {} : { taskType: match.task_type }),
+      ...(match.qos === undefined ? {} : { qos: match.qos }),
+    },
+    ...(strategy === undefined ? {} : { strategy }),
+    ...(adapters === undefined ? {} : { adapters }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(minConfidence === undefined ? {} : { minConfidence }),
+    ...(minAgreement === undefined ? {} : { minAgreement }),
+    ...(quorum === undefined ? {} : { quorum }),
+  };
+}
+
+function tenantsOf(tenants: NonNullable<ConfigFile["tenants"]>): Record<string, TenantConfig> {
+  return Object.fromEntries(
+    Object.entries(tenants).map(([name, { budget, lanes }]) => [
+      name,
+      { ...(budget === undefined ? {} : { budget: ceilings(budget) }), ...(lanes === undefined ? {} : { lanes }) },
+    ]),
+  );
+}
+
+function ceilings(window: {
+  max_parallel?: number | undefined;
+  max_tokens?: number | undefined;
+  max_usd_micros?: number | undefined;
+}): Limits {
+  return {
+    ...(window.max_parallel === undefined ? {} : { parallel: window.max_parallel }),
+    ...(window.max_tokens === undefined ? {} : { tokens: window.max_tokens }),
+    ...(window.max_usd_micros === undefined ? {} : { usdMicros: window.max_usd_micros }),
+  };
+}
+
+function leaseOf(lease: {
+  max_parallel?: number | undefined;
+  max_tokens?: number | undefined;
+  max_usd_micros?: number | undefined;
+}): Lease {
+  return {
+    max_parallel: lease.max_parallel ?? 64,
+    max_tokens: lease.max_tokens ?? 10_000_000,
+    max_usd_micros: lease.max_usd_micros ?? 10_000_000,
+  };
+}
+
+const wireLimits = [
+  "heartbeat_ms",
+  "max_idle_ms",
+  "max_frame_bytes",
+  "max_message_bytes",
+  "max_streams",
+  "frames_per_s",
+  "drain_ms",
+  "protocol_errors_per_min",
+] as const;
+const ownLimits = {
+  max_concurrent_calls: "maxConcurrentCalls",
+  estimate_timeout_ms: "estimateTimeoutMs",
+  memory_timeout_ms: "memoryTimeoutMs",
+  policy_timeout_ms: "policyTimeoutMs",
+  max_stream_ms: "maxStreamMs",
+  max_window_wait_ms: "maxWindowWaitMs",
+} as const;
+
+function limitsOf(file: NonNullable<ConfigFile["limits"]>): NonNullable<RouterConfig["limits"]> {
+  const limits: Record<string, number> = {};
+  for (const name of wireLimits) if (file[name] !== undefined) limits[name] = file[name];
+  for (const [name, own] of Object.entries(ownLimits)) {
+    const value = file[name as keyof typeof ownLimits];
+    if (value !== undefined) limits[own] = value;
+  }
+  return limits;
+}

@@ -1,0 +1,19 @@
+/**
+ * The edges of a router on Node: WebSocket and HTTP listener, gRPC adapters, memory over HTTP, metrics, logs, configuration.
+ * @packageDocumentation
+ */
+export { readConfig } from "./config.js";
+export type { ConfigResult, ProcessConfig } from "./config.js";
+export type { ConfigFile } from "./config-schema.js";
+export { routerConfig, routerFromConfig } from "./from-config.js";
+export { grpcAdapter } from "./grpc-adapter.js";
+export type { GrpcAdapterOptions } from "./grpc-adapter.js";
+export type { MetricsSource } from "./http-api.js";
+export { httpMemory } from "./http-memory.js";
+export type { HttpMemoryOptions } from "./http-memory.js";
+export { listen } from "./listen.js";
+export type { Listener, ListenOptions } from "./listen.js";
+export { createLogger, logObserver, observers } from "./log.js";
+export { createMetrics } from "./metrics.js";
+export type { RouterMetrics } from "./metrics.js";
+export { runRouter } from "./run.js";

@@ -1,0 +1,115 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Observation, Observer } from "../ports/index.js";
+import type { MetricsSource } from "./http-api.js";
+
+/** Seconds; from a local answer to a slow model's. */
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** Prometheus metrics of a router: an observer that counts, and the text that `GET /metrics` answers. */
+export interface RouterMetrics extends MetricsSource {
+  readonly observer: Observer;
+}
+
+/** Counts what a router tells. Everything is counted when a stream ends, nothing per chunk. */
+export function createMetrics(): RouterMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const streams = new Counter({
+    name: "atp_streams_total",
+    help: "Streams that ended.",
+    labelNames: ["qos", "strategy", "outcome"],
+    registers,
+  });
+  const seconds = (name: string, help: string): Histogram<"qos"> =>
+    new Histogram({ name, help, labelNames: ["qos"], buckets: SECONDS, registers });
+  const latency = seconds("atp_stream_seconds", "From the SYN to the end.");
+  const ttfp = seconds("atp_first_partial_seconds", "From the SYN to the first partial.");
+  const queue = seconds("atp_queue_seconds", "Time in the lane's queue.");
+  const calls = new Counter({
+    name: "atp_adapter_calls_total",
+    help: "Calls by adapter and outcome.",
+    labelNames: ["adapter", "outcome"],
+    registers,
+  });
+  const tokens = new Counter({
+    name: "atp_tokens_total",
+    help: "Tokens by adapter and direction.",
+    labelNames: ["adapter", "direction"],
+    registers,
+  });
+  const usd = new Counter({
+    name: "atp_usd_micros_total",
+    help: "Micro-dollars by adapter.",
+    labelNames: ["adapter"],
+    registers,
+  });
+  const up = new Gauge({
+    name: "atp_adapter_up",
+    help: "1 while the adapter can be asked.",
+    labelNames: ["adapter"],
+    registers,
+  });
+  const overruns = new Counter({
+    name: "atp_adapter_overruns_total",
+    help: "Calls that billed more than was held.",
+    labelNames: ["adapter", "dimension"],
+    registers,
+  });
+  const denials = new Counter({ name: "atp_policy_denials_total", help: "Requests that policy denied.", registers });
+  const sockets = new Gauge({ name: "atp_sockets", help: "Open WebSocket connections.", registers });
+  const violations = new Counter({
+    name: "atp_violations_total",
+    help: "Frames that were refused.",
+    labelNames: ["code"],
+    registers,
+  });
+  const defects = new Counter({
+    name: "atp_defects_total",
+    help: "Defects of the router, each in the log with an id.",
+    registers,
+  });
+
+  function observe(o: Observation): void {
+    switch (o.t) {
+      case "stream.ended": {
+        const { qos, strategy, outcome, telemetry: t } = o;
+        streams.inc({ qos, strategy, outcome });
+        latency.observe({ qos }, t.latency_ms / 1000);
+        if (t.ttfp_ms !== undefined) ttfp.observe({ qos }, t.ttfp_ms / 1000);
+        if (t.queue_ms !== undefined) queue.observe({ qos }, t.queue_ms / 1000);
+        for (const a of t.adapters ?? []) {
+          calls.inc({ adapter: a.name, outcome: a.outcome });
+          if (a.in_tokens > 0) tokens.inc({ adapter: a.name, direction: "in" }, a.in_tokens);
+          if (a.out_tokens > 0) tokens.inc({ adapter: a.name, direction: "out" }, a.out_tokens);
+          if (a.usd > 0) usd.inc({ adapter: a.name }, a.usd);
+        }
+        return;
+      }
+      case "adapter.status":
+        up.set({ adapter: o.adapter }, o.to === "READY" || o.to === "BUSY" ? 1 : 0);
+        return;
+      case "adapter.overrun":
+        overruns.inc({ adapter: o.adapter, dimension: o.dimension });
+        return;
+      case "policy.denied":
+        denials.inc();
+        return;
+      case "socket.opened":
+      case "socket.closed":
+        sockets.set(o.sockets);
+        return;
+      case "violation":
+        violations.inc({ code: o.error.code });
+        return;
+      case "defect":
+        defects.inc();
+        return;
+      case "adapter.failed":
+      case "stream.decision":
+        return;
+    }
+  }
+
+  return { observer: { observe }, contentType: registry.contentType, metrics: () => registry.metrics() };
+}

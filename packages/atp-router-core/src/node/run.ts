@@ -1,0 +1,73 @@
+import type { Logger } from "pino";
+import { readConfig } from "./config.js";
+import type { ProcessConfig } from "./config.js";
+import { routerFromConfig } from "./from-config.js";
+import { listen } from "./listen.js";
+import { createLogger, logObserver, observers } from "./log.js";
+import { createMetrics } from "./metrics.js";
+
+/** Exit code of a process whose configuration is wrong. */
+const BAD_CONFIGURATION = 2;
+
+/**
+ * A router process (part D): reads the environment, listens, prints `listening on http://host:port`, drains on SIGTERM and SIGINT and
+ * exits 0. A bad configuration is one clear line on standard error and a non-zero exit.
+ */
+export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  const result = readConfig(env);
+  if (!result.ok) return refuse(result.message);
+  const { config } = result;
+  const log = createLogger(config.logLevel);
+  const metrics = createMetrics();
+  try {
+    const router = routerFromConfig(config, observers(logObserver(log), metrics.observer));
+    const server = config.file.server;
+    const listener = await listen(router, {
+      host: config.host,
+      port: config.port,
+      metrics,
+      ...(config.file.limits?.max_frame_bytes === undefined
+        ? {}
+        : { maxFrameBytes: config.file.limits.max_frame_bytes }),
+      ...(server?.allowed_origins === undefined ? {} : { allowedOrigins: server.allowed_origins }),
+      ...(server?.allowed_hosts === undefined ? {} : { allowedHosts: server.allowed_hosts }),
+    });
+    describe(config, log);
+    // Ready means that the adapters were asked once; one that does not answer does not hold the others up.
+    await router.ready();
+    process.stdout.write(`listening on ${listener.url}\n`);
+    let stopping = false;
+    const stop = (signal: string): void => {
+      if (stopping) return;
+      stopping = true;
+      log.info({ signal }, "draining");
+      void router
+        .drain()
+        .then(() => listener.close())
+        .then(() => log.flush(() => process.exit(0)));
+    };
+    process.on("SIGTERM", stop);
+    process.on("SIGINT", stop);
+  } catch (error) {
+    refuse((error as Error).message);
+  }
+}
+
+function refuse(message: string): void {
+  process.stderr.write(`atp-router: ${message.replaceAll("\n", " ")}\n`);
+  process.exitCode = BAD_CONFIGURATION;
+  // Handles that were opened before the refusal must not keep the process.
+  setImmediate(() => process.exit(BAD_CONFIGURATION));
+}
+
+/** One line that says what runs where. */
+function describe(config: ProcessConfig, log: Logger): void {
+  const embedded = [
+    "budgets in process memory",
+    "everyone is the tenant default",
+    config.opaUrl === undefined ? "embedded policy (CEL)" : `policy by OPA at ${config.opaUrl}`,
+  ];
+  embedded.push(config.memoryUrl === undefined ? "no shared memory" : `shared memory at ${config.memoryUrl}`);
+  const adapters = config.adapterEndpoints.length + (config.file.adapters?.length ?? 0);
+  log.info({ adapters, host: config.host }, `router runs with ${embedded.join(", ")}`);
+}
