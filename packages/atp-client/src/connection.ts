@@ -1,4 +1,4 @@
-import { createEndpoint, decodeFrame, encodeFrame, payloadTypes, utf8Length } from "atp-protocol";
+import { createClientEndpoint, decodeFrame, encodeFrame, payloadTypes, utf8Length } from "atp-protocol";
 import type {
   Encoded,
   Endpoint,
@@ -87,7 +87,7 @@ export class Connection implements Carrier {
     this.#settings = settings;
     this.#host = host;
     this.#withToken = token !== undefined;
-    this.#endpoint = createEndpoint({
+    this.#endpoint = createClientEndpoint({
       role: "client",
       limits: settings.limits,
       capabilities: settings.capabilities,
