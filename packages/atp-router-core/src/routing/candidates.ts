@@ -1,7 +1,5 @@
+import { MIN_USEFUL_TOKENS } from "../money/index.js";
 import type { Candidate, Estimate, Exclusion, Route } from "../model/index.js";
-
-/** Fewest output tokens that must fit into an adapter's context beside the input. */
-const USEFUL_TOKENS = 16;
 
 /** A candidate with a quote that can be used. */
 export interface Usable {
@@ -21,7 +19,41 @@ function sound(e: Estimate): boolean {
   );
 }
 
-/** The hard filter: which candidates can be asked at all, cheapest first, and why the others cannot. */
+const well = (c: Candidate): boolean => c.status === "READY" || c.status === "BUSY";
+
+/** Why a candidate cannot be asked; undefined when it can. */
+function unfit(
+  candidate: Candidate,
+  route: Route | undefined,
+  tags: readonly string[],
+  anyWell: boolean,
+): readonly [reason: string, message: string] | undefined {
+  const { info, status, estimate, failure } = candidate;
+  const missing = tags.filter((tag) => !info.tags.includes(tag));
+  if (route?.adapters !== undefined && !route.adapters.includes(info.name))
+    return ["route", "the route does not name it"];
+  if (missing.length > 0) return ["tags", `it lacks the tag ${missing.join(", ")}`];
+  // With every adapter out, one that quotes all the same has just come back.
+  if (anyWell && !well(candidate)) return ["status", `it is ${status}`];
+  if (failure !== undefined) return ["estimate", failure.message];
+  if (estimate === undefined) return ["status", `it is ${status}`];
+  if (!sound(estimate)) return ["estimate", "its estimate has numbers that are not usable"];
+  const context = contextOf(candidate.info);
+  if (context !== undefined && estimate.inTokens + MIN_USEFUL_TOKENS > context) {
+    return ["context", `the task has ${estimate.inTokens} input tokens and its context holds ${context}`];
+  }
+  return undefined;
+}
+
+/** The longest input and output together; undefined when the adapter does not tell. */
+export function contextOf(info: Candidate["info"]): number | undefined {
+  return info.contextTokens === undefined || info.contextTokens <= 0 ? undefined : info.contextTokens;
+}
+
+/**
+ * The hard filter: which candidates can be asked at all, in the order a plan asks them, and why the others cannot. The order is
+ * the route's when it names adapters; else who has room, expected cost, confidence, name.
+ */
 export function usableCandidates(
   candidates: readonly Candidate[],
   route: Route | undefined,
@@ -29,28 +61,19 @@ export function usableCandidates(
 ): { readonly usable: readonly Usable[]; readonly excluded: readonly Exclusion[] } {
   const usable: Usable[] = [];
   const excluded: Exclusion[] = [];
-  const tags = [...requireTags, ...(route?.tags ?? [])];
+  const tags = [...new Set([...requireTags, ...(route?.tags ?? [])])];
+  const anyWell = candidates.some(well);
   for (const candidate of candidates) {
-    const { info, status, estimate, failure } = candidate;
-    const leaveOut = (reason: string, message: string): number =>
-      excluded.push({ adapter: info.name, reason, message });
-    const missing = tags.filter((tag) => !info.tags.includes(tag));
-    if (route?.adapters !== undefined && !route.adapters.includes(info.name))
-      leaveOut("route", "the route does not name it");
-    else if (missing.length > 0) leaveOut("tags", `it lacks the tag ${missing.join(", ")}`);
-    else if (failure !== undefined) leaveOut("estimate", failure.message);
-    else if (estimate === undefined) leaveOut("status", `it is ${status}`);
-    else if (!sound(estimate)) leaveOut("estimate", "its estimate has numbers that are not usable");
-    else if (
-      info.contextTokens !== undefined &&
-      info.contextTokens > 0 &&
-      estimate.inTokens + USEFUL_TOKENS > info.contextTokens
-    ) {
-      leaveOut("context", `the task needs ${estimate.inTokens} tokens of its ${info.contextTokens}`);
-    } else usable.push({ candidate, estimate });
+    const why = unfit(candidate, route, tags, anyWell);
+    if (why !== undefined) excluded.push({ adapter: candidate.info.name, reason: why[0], message: why[1] });
+    else if (candidate.estimate !== undefined) usable.push({ candidate, estimate: candidate.estimate });
   }
+  const place = (u: Usable): number => route?.adapters?.indexOf(u.candidate.info.name) ?? 0;
+  const busy = (u: Usable): number => (u.candidate.status === "BUSY" ? 1 : 0);
   usable.sort(
     (a, b) =>
+      place(a) - place(b) ||
+      busy(a) - busy(b) ||
       a.estimate.usdMicros - b.estimate.usdMicros ||
       b.estimate.confidence - a.estimate.confidence ||
       (a.candidate.info.name < b.candidate.info.name ? -1 : 1),
