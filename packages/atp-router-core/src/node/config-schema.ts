@@ -7,6 +7,13 @@ const lane = z.enum(["gold", "silver", "bronze"]);
 const url = z
   .string()
   .refine((text) => /^https?:\/\/[^\s]+$/.test(text) && URL.canParse(text), "must be an http: or https: URL");
+/** gRPC has no paths and takes no credentials from an address: one that is given is a mistake. */
+export function isAdapterUrl(text: string): boolean {
+  if (!/^https?:\/\/[^\s]+$/.test(text) || !URL.canParse(text)) return false;
+  const { username, pathname, search, hash } = new URL(text);
+  return username === "" && pathname === "/" && search === "" && hash === "";
+}
+const adapterUrl = z.string().refine(isAdapterUrl, "must be http://host:port or https://host:port");
 const share = z.number().min(0).max(1);
 
 const budget = z.strictObject({
@@ -22,7 +29,7 @@ export const configSchema = z.strictObject({
   adapters: z
     .array(
       z.strictObject({
-        url,
+        url: adapterUrl,
         name: z.string().min(1).optional(),
         tags: z.array(z.string()).optional(),
         /** Micro-dollars per million tokens. */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
-import { configSchema, lackingKeys, lackingVariables } from "./config-schema.js";
+import { adapterAddress, contradiction } from "./config-rules.js";
+import { configSchema, isAdapterUrl, lackingKeys, lackingVariables } from "./config-schema.js";
 import type { ConfigFile } from "./config-schema.js";
 import { logLevels } from "./log.js";
 import { isLoopback } from "./origin.js";
@@ -63,17 +64,10 @@ function read(env: Env): ProcessConfig {
       `HOST is ${quote(host)}, beyond loopback, and there is no identity: anybody could spend. Set auth.allow_anonymous: true in ATP_CONFIG if that is meant.`,
     );
   }
-  if (file.policy?.engine === "opa" && config.opaUrl === undefined)
-    throw new ConfigError("policy.engine is opa, but neither OPA_URL nor policy.url says where it is.");
-  if (file.policy?.engine === "cel" && config.opaUrl !== undefined)
-    throw new ConfigError("policy.engine is cel, but an OPA URL is set. Set policy.engine: opa or unset it.");
+  const wrong = contradiction(file, config.opaUrl);
+  if (wrong !== undefined) throw new ConfigError(wrong);
   if (file.memory?.token !== undefined && config.memoryUrl === undefined)
     throw new ConfigError("memory.token is set without MEMORY_GATEWAY_URL or memory.url.");
-  if (config.opaUrl !== undefined && (file.policy?.rules !== undefined || file.allow_tools !== undefined)) {
-    throw new ConfigError(
-      "policy.rules and allow_tools are for the engine cel, but an OPA server decides. Move them into its policy.",
-    );
-  }
   return config;
 }
 
@@ -117,11 +111,17 @@ function endpoints(text: string | undefined): readonly string[] {
   }
   if (!Array.isArray(list))
     throw new ConfigError('ADAPTER_ENDPOINTS is not a JSON array of URLs such as ["http://127.0.0.1:7070"].');
-  return list.map((url: unknown, i) => {
-    if (typeof url !== "string" || !isHttpUrl(url))
-      throw new ConfigError(`ADAPTER_ENDPOINTS[${i}] is ${JSON.stringify(url)}, not an http: or https: URL.`);
-    return url;
-  });
+  const addresses = new Set<string>();
+  for (const [i, url] of (list as unknown[]).entries()) {
+    if (typeof url !== "string" || !isAdapterUrl(url))
+      throw new ConfigError(
+        `ADAPTER_ENDPOINTS[${i}] is ${JSON.stringify(url)}, not http://host:port or https://host:port.`,
+      );
+    const address = adapterAddress(url);
+    if (addresses.has(address)) throw new ConfigError(`ADAPTER_ENDPOINTS[${i}] names ${address} a second time.`);
+    addresses.add(address);
+  }
+  return [...addresses];
 }
 
 function readFile(path: string | undefined): ConfigFile {
@@ -156,6 +156,11 @@ function refuseLacking(path: string, content: unknown): void {
   for (const [key, feature] of Object.entries(lackingKeys))
     if (at(content, key.split(".")) !== undefined) lacks(key, feature);
   if (at(content, ["policy", "engine"]) === "wasm") lacks("policy.engine: wasm", "WebAssembly policy engine");
+  const routes = at(content, ["routes"]);
+  if (Array.isArray(routes)) {
+    for (const [i, route] of routes.entries())
+      if (at(route, ["budget"]) !== undefined) lacks(`routes.${i}.budget`, "budgets of routes");
+  }
   const tenants = at(content, ["tenants"]);
   if (typeof tenants !== "object" || tenants === null) return;
   for (const tenant of Object.keys(tenants)) {

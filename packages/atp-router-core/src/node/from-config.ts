@@ -3,6 +3,7 @@ import type { Observer, PolicyPort } from "../ports/index.js";
 import { celPolicy, opaPolicy } from "../policy/index.js";
 import { createRouter } from "../runtime/index.js";
 import type { Lease, Router, RouterConfig, TenantConfig } from "../runtime/index.js";
+import { adapterAddress } from "./config-rules.js";
 import type { ConfigFile } from "./config-schema.js";
 import type { ProcessConfig } from "./config.js";
 import { grpcAdapter } from "./grpc-adapter.js";
@@ -16,12 +17,12 @@ export function routerFromConfig(config: ProcessConfig, observer?: Observer): Ro
 /** The same as a value, to change before `createRouter`. */
 export function routerConfig(config: ProcessConfig, observer?: Observer): RouterConfig {
   const { file } = config;
-  const listed = new Set(file.adapters?.map(({ url }) => url));
+  const listed = new Set(file.adapters?.map(({ url }) => adapterAddress(url)));
   const adapters = [
     ...(file.adapters ?? []).map(
       ({ url, name, tags, price, max_parallel: maxParallel, context_tokens: contextTokens }) =>
         grpcAdapter({
-          url,
+          url: adapterAddress(url),
           ...(name === undefined ? {} : { name }),
           ...(tags === undefined ? {} : { tags }),
           ...(price === undefined ? {} : { price: { inPerMtok: price.in, outPerMtok: price.out } }),

@@ -1,0 +1,55 @@
+import type { ConfigFile } from "./config-schema.js";
+
+/** Calls that run at once when `limits.max_concurrent_calls` says nothing. */
+const DEFAULT_SLOTS = 256;
+
+/** An adapter's address as it is compared: `http://host:port`. */
+export function adapterAddress(url: string): string {
+  return new URL(url).origin;
+}
+
+/**
+ * What one key says against another, or undefined: keys that are each well formed and still cannot be meant together.
+ * @param opaUrl where an OPA server is, when there is one
+ */
+export function contradiction(file: ConfigFile, opaUrl: string | undefined): string | undefined {
+  return ofAdapters(file) ?? ofPolicy(file, opaUrl) ?? ofLanes(file);
+}
+
+function ofAdapters(file: ConfigFile): string | undefined {
+  const addresses = new Set<string>();
+  const names = new Set<string>();
+  for (const [index, { url, name }] of (file.adapters ?? []).entries()) {
+    const address = adapterAddress(url);
+    if (addresses.has(address)) return `adapters.${index}.url names ${address} a second time.`;
+    addresses.add(address);
+    if (name === undefined) continue;
+    if (names.has(name)) return `adapters.${index}.name ${name} is the name of another adapter.`;
+    names.add(name);
+  }
+  return undefined;
+}
+
+function ofPolicy({ policy = {}, tenants, allow_tools }: ConfigFile, opaUrl: string | undefined): string | undefined {
+  const { engine, rules, path, timeout_ms, token } = policy;
+  if (opaUrl === undefined) {
+    if (engine === "opa") return "policy.engine is opa, but neither OPA_URL nor policy.url says where it is.";
+    const useless = Object.entries({ path, timeout_ms, token }).find(([, value]) => value !== undefined);
+    return useless && `policy.${useless[0]} is for the engine opa, but the engine is cel.`;
+  }
+  if (engine === "cel") return "policy.engine is cel, but an OPA URL is set. Set policy.engine: opa or unset it.";
+  const tenant = Object.entries(tenants ?? {}).find(([, own]) => own.allow_tools !== undefined);
+  const useless =
+    rules !== undefined
+      ? "policy.rules"
+      : allow_tools !== undefined
+        ? "allow_tools"
+        : tenant && `tenants.${tenant[0]}.allow_tools`;
+  return useless && `${useless} is for the engine cel, but an OPA server decides. Move it into its policy.`;
+}
+
+function ofLanes({ lanes = {}, limits }: ConfigFile): string | undefined {
+  const slots = limits?.max_concurrent_calls ?? DEFAULT_SLOTS;
+  const reserved = Object.values(lanes).reduce((sum, lane) => sum + (lane?.reserved ?? 0), 0);
+  return reserved > slots ? `lanes reserve ${reserved} slots, but limits.max_concurrent_calls is ${slots}.` : undefined;
+}
