@@ -47,7 +47,18 @@ export function createRouter(config: RouterConfig): Router {
   let stopTick: (() => void) | undefined;
   let dryRuns = 0;
 
-  const emit: Emit = createEventLoop(machine, (effect) => perform(tools, effect), { clock, rng, observer });
+  const loop: Emit = createEventLoop(machine, (effect) => perform(tools, effect), { clock, rng, observer });
+  /** Adapters that have not been asked for their health yet, and who waits for them. */
+  const unprobed = new Set(adapters.keys());
+  let whenProbed: (() => void) | undefined;
+  const emit: Emit = (event) => {
+    loop(event);
+    if (unprobed.size > 0 && (event.t === "adapter.healthy" || event.t === "adapter.unhealthy")) {
+      unprobed.delete(event.adapter);
+      if (unprobed.size === 0) whenProbed?.();
+    }
+  };
+  const probed = unprobed.size === 0 ? Promise.resolve() : new Promise<void>((resolve) => (whenProbed = resolve));
   const tools: Tools = {
     clock,
     emit,
@@ -220,7 +231,11 @@ export function createRouter(config: RouterConfig): Router {
       }
       return { tenants, sessions };
     },
-    ready: () => readiness({ adapters: machine.registry.candidates(), policy, memory, ledger, draining }),
+    async ready() {
+      // Every adapter is asked once before this answers the first time; each probe has its own deadline.
+      await probed;
+      return readiness({ adapters: machine.registry.candidates(), policy, memory, ledger, draining });
+    },
     async drain(options = {}) {
       draining = true;
       for (const connection of [...connections]) connection.drain();
