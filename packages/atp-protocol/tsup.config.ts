@@ -2,5 +2,15 @@ import { defineConfig } from "tsup";
 import { library } from "../../tsup.base.js";
 
 export default defineConfig(
-  library({ index: "src/index.ts", "schema/index": "src/schema/index.ts", "adapter/index": "src/adapter/index.ts" }, "neutral"),
+  library(
+    {
+      index: "src/index.ts",
+      "schema/index": "src/schema/index.ts",
+      "cbor/index": "src/cbor/index.ts",
+      "integrity/index": "src/integrity/index.ts",
+      "replay/index": "src/replay/index.ts",
+      "adapter/index": "src/adapter/index.ts",
+    },
+    "neutral",
+  ),
 );

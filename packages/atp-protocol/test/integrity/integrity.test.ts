@@ -1,0 +1,102 @@
+import { createHash, createHmac } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  canonicalJson,
+  createNonceMemory,
+  nonceOf,
+  sealFrame,
+  verifyFrame,
+  webDigest,
+} from "../../src/integrity/index.js";
+import { syn } from "../support/pipe.js";
+
+const key = new Uint8Array(32).fill(7);
+const digest = webDigest();
+const nonce = nonceOf(1_000_000, new Uint8Array(16).fill(1));
+const nowMs = 1_000_000;
+
+describe("canonical JSON", () => {
+  it.each([
+    // The examples of RFC 8785, sections 3.2.2 and 3.2.3.
+    [
+      "numbers",
+      { numbers: [333333333.33333329, 1e30, 4.5, 2e-3, 1e-27] },
+      '{"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27]}',
+    ],
+    ["strings", { string: "\u20ac$\u000F\nA'\u0042\u0022\u005c\\\"/" }, '{"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'],
+    [
+      "order by code units",
+      { "\u20ac": 1, "\r": 2, "\ufb33": 3, "1": 4, "\u{1f600}": 5, "\u0080": 6, "\u00f6": 7 },
+      '{"\\r":2,"1":4,"\u0080":6,"ö":7,"€":1,"😀":5,"\ufb33":3}',
+    ],
+    ["-0", [-0], "[0]"],
+    ["nesting", { b: [{ d: 1, c: null }], a: true }, '{"a":true,"b":[{"c":null,"d":1}]}'],
+  ])("RFC 8785 %s", (_name, value, text) => {
+    expect(canonicalJson(value)).toBe(text);
+  });
+
+  it("says the same value, whatever the order of its members", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const text = canonicalJson(value);
+        expect(canonicalJson(JSON.parse(text))).toBe(text);
+        expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+  });
+
+  it("refuses what JSON has not", () => {
+    expect(() => canonicalJson([Number.NaN])).toThrow(TypeError);
+    expect(() => canonicalJson({ a: () => 1 })).toThrow(TypeError);
+  });
+});
+
+describe("integrity of frames", () => {
+  it("A10 checksum and signature are those of an independent implementation", async () => {
+    const sealed = await sealFrame(syn(), { digest, key, nonce });
+    const text = canonicalJson({ ...syn(), nonce });
+    expect(sealed.checksum).toBe(`sha256:${createHash("sha256").update(text).digest("hex")}`);
+    expect(sealed.sig).toBe(`hmac-sha256:${createHmac("sha256", key).update(text).digest("base64")}`);
+    expect(await verifyFrame(sealed, { digest, key, nowMs })).toBeNull();
+  });
+
+  it.each([
+    ["a changed member", { qos: "bronze" as const }, "checksum"],
+    ["a changed signature", { sig: "hmac-sha256:AAAA" }, "signature"],
+    ["an added member", { ack: 1 }, "checksum"],
+  ])("A10 refuses %s", async (_name, change, fault) => {
+    const sealed = await sealFrame(syn(), { digest, key, nonce });
+    expect(await verifyFrame({ ...sealed, ...change }, { digest, key, nowMs })).toBe(fault);
+  });
+
+  it("A10 refuses a frame under another key, and one without signature", async () => {
+    const sealed = await sealFrame(syn(), { digest, key: new Uint8Array(32), nonce });
+    expect(await verifyFrame(sealed, { digest, key, nowMs })).toBe("signature");
+    expect(await verifyFrame(syn(), { digest, key, nowMs })).toBe("signature_missing");
+  });
+
+  it("A10 takes a nonce once, near its time, for each principal", async () => {
+    const nonces = { store: createNonceMemory(), principal: "alice" };
+    const sealed = await sealFrame(syn(), { digest, key, nonce });
+    const verify = (at: number, principal = "alice") =>
+      verifyFrame(sealed, { digest, key, nowMs: at, nonces: { ...nonces, principal } });
+    expect(await verify(nowMs)).toBeNull();
+    expect(await verify(nowMs + 299_000)).toBe("nonce_seen");
+    expect(await verify(nowMs, "bob")).toBeNull();
+    expect(await verify(nowMs + 300_001)).toBe("nonce_time");
+    expect(await verify(nowMs - 300_001)).toBe("nonce_time");
+    expect(await verifyFrame(syn(), { digest, nowMs, nonces })).toBe("nonce_missing");
+    expect(await verifyFrame(syn({ flags: ["ACK"] }), { digest, nowMs, nonces })).toBeNull();
+  });
+
+  it("A10 a full memory of nonces refuses rather than forgets", () => {
+    const store = createNonceMemory(2);
+    expect([store.record("a", "1", 10, 0), store.record("a", "2", 10, 0), store.record("a", "3", 10, 0)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(store.record("a", "3", 30, 11)).toBe(true);
+  });
+});
