@@ -1,0 +1,23 @@
+/** A router in a process of its own with a chosen gRPC client: bench-router <client> <adapter URL>. */
+import { type AdapterPort, type Clock, createRouter, systemClock } from "atp-router-core";
+import { grpcAdapter, listen } from "atp-router-core/node";
+import { serveControl, tellReady } from "../harness/control.js";
+import { connectPort } from "./connect-port.js";
+import { http2Port } from "./http2-port.js";
+import { type ClientName, clientNames } from "./names.js";
+
+const ports: Readonly<Record<ClientName, (url: string, clock: Clock) => AdapterPort>> = {
+  "grpc-js": (url, clock) => grpcAdapter({ url, clock }),
+  "connect-node": connectPort,
+  http2: http2Port,
+};
+
+const [name, url] = process.argv.slice(2);
+const chosen = clientNames.find((one) => one === name);
+if (chosen === undefined || url === undefined) throw new Error(`usage: bench-router <${clientNames.join("|")}> <url>`);
+
+const clock = systemClock();
+const router = createRouter({ adapters: [ports[chosen](url, clock)], clock });
+const listener = await listen(router, { port: 0 });
+serveControl();
+tellReady(listener.port);
