@@ -13,14 +13,21 @@ function speakers(story: Story): string[] {
   return [...new Set([...planned, ...story.slots.keys()])];
 }
 
-/** The adapters while they speak: a line of figures for each, and the end of what it said, within so many lines. */
+/** The adapters while they speak, within so many lines: figures and the end of what each said, and the consensus so far. */
 export function liveLines(story: Story, style: Style, maxLines: number): string[] {
   const names = speakers(story);
-  const perName = Math.max(1, Math.min(4, Math.floor((maxLines - 1) / Math.max(1, names.length))));
-  return [
-    heading("Partials", "as they come", style),
-    ...names.flatMap((name) => pane(name, story, style, perName)),
-  ].slice(0, maxLines);
+  const soFar =
+    story.provisional === undefined
+      ? []
+      : [provisionalLine(story.provisional.answer, story.provisional.confidence, style)];
+  const perName = Math.max(1, Math.min(4, Math.floor((maxLines - 1 - soFar.length) / Math.max(1, names.length))));
+  const panes = names.flatMap((name) => pane(name, story, style, perName));
+  return [heading("Partials", "as they come", style), ...panes.slice(0, maxLines - 1 - soFar.length), ...soFar];
+}
+
+function provisionalLine(answer: string, confidence: number | undefined, style: Style): string {
+  const title = `provisional${confidence === undefined ? "" : ` ${confidence.toFixed(2)}`}`;
+  return `  ${title}  ${clip(safe(answer).replace(/\s+/g, " ").trim(), style.width - title.length - 4)}`;
 }
 
 function pane(name: string, story: Story, style: Style, lines: number): string[] {
@@ -60,19 +67,21 @@ function figuresOf(slot: Slot): string {
 }
 
 /** One event as one plain line, where there is no terminal to draw on. Undefined: it is shown elsewhere or not at all. */
-export function eventLine(event: RunEvent): string | undefined {
+export function eventLine(event: RunEvent, style: Style): string | undefined {
   switch (event.type) {
     case "partial": {
+      // A piece may carry only usage or confidence.
+      if (event.text.trim() === "") return undefined;
       const name = event.sample === 0 ? event.adapter : `${event.adapter}#${event.sample}`;
-      return `  partial  ${pad(safe(name), 18)} #${event.chunk}  ${clip(safe(event.text).replace(/\s+/g, " ").trim(), 100)}`;
+      return `  partial  ${pad(safe(name), 18)} #${event.chunk}  ${clip(safe(event.text).replace(/\s+/g, " ").trim(), style.width - 36)}`;
     }
     case "provisional":
-      return `  provisional  ${clip(safe(event.answer), 100)}`;
+      return provisionalLine(event.answer, event.confidence, style);
     case "warning":
       return `  warning  ${event.error.code}: ${safe(event.error.message)}`;
     case "question":
     case "log":
-      return `  ${event.type}  ${clip(safe(JSON.stringify(event.content)), 100)}`;
+      return `  ${event.type}  ${clip(safe(JSON.stringify(event.content)), style.width - 12)}`;
     default:
       return undefined;
   }

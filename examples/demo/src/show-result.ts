@@ -1,7 +1,7 @@
 import type { ConsensusContent, FinalResult } from "atp-client";
 import type { Checked } from "./citations.js";
 import { roleOf } from "./show-plan.js";
-import { bar, clip, heading, safe, wrap } from "./text.js";
+import { bar, clip, heading, pad, safe, visible, wrap } from "./text.js";
 import type { Style } from "./text.js";
 
 /** How far the answers agree, who supports the answer, who does not, and what proves it. */
@@ -21,35 +21,44 @@ export function consensusLines(
       style,
     ),
     `  agreement ${consensus.agreement.toFixed(2)} ${bar(consensus.agreement, 20, style)}`.trimEnd(),
-    `  support   ${names(consensus.support, consensus, order, style)}`,
+    ...labelled("support", consensus.support, consensus, order, style),
     ...dissentLines(consensus, order, style),
     ...(consensus.revised ? ["  revised   an earlier consensus was told and changed"] : []),
     ...evidenceLines(checked, order, style),
   ];
 }
 
-function names(
+/** Adapters with their weights behind a label, in as many lines as they need. */
+function labelled(
+  label: string,
   adapters: readonly string[],
   consensus: ConsensusContent,
   order: readonly string[],
   style: Style,
-): string {
-  const named = adapters.map((adapter) => {
+): string[] {
+  if (adapters.length === 0) return [`  ${pad(label, 9)} nobody`];
+  const lines: string[] = [];
+  let line = `  ${pad(label, 9)}`;
+  adapters.forEach((adapter, i) => {
     const weight = consensus.weights?.[adapter];
-    const note = weight === undefined ? "" : style.paint("faint", ` (weight ${weight.toFixed(2)})`);
-    return style.paint(roleOf(adapter, order), safe(adapter)) + note;
+    const comma = i === adapters.length - 1 ? "" : ",";
+    const note = weight === undefined ? "" : style.paint("faint", ` weight ${weight.toFixed(2)}`);
+    const item = ` ${style.paint(roleOf(adapter, order), safe(adapter))}${note}${comma}`;
+    if (visible(line + item) > style.width) {
+      lines.push(line);
+      line = " ".repeat(11);
+    }
+    line += item;
   });
-  return named.length === 0 ? "nobody" : named.join(", ");
+  return [...lines, line];
 }
 
 function dissentLines(consensus: ConsensusContent, order: readonly string[], style: Style): string[] {
   if (consensus.dissent.length === 0) return ["  dissent   none"];
   return consensus.dissent.flatMap((group, i) => {
     const answer = clip(safe(group.answer).replace(/\s+/g, " ").trim(), style.width - 14);
-    return [
-      `  ${i === 0 ? "dissent " : "        "}  ${names(group.adapters, consensus, order, style)}`,
-      style.paint("faint", `            “${answer}”`),
-    ];
+    const who = labelled(i === 0 ? "dissent" : "", group.adapters, consensus, order, style);
+    return [...who, style.paint("faint", `            “${answer}”`)];
   });
 }
 

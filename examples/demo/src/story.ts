@@ -18,18 +18,21 @@ export interface Story {
   plan: PlanContent | undefined;
   readonly slots: Map<string, Slot>;
   left: Window | undefined;
+  /** The consensus as last told before the end. */
+  provisional: { readonly answer: string; readonly confidence: number | undefined } | undefined;
   final: FinalResult | undefined;
 }
 
 /** A story before anything happened. */
 export function newStory(): Story {
-  return { plan: undefined, slots: new Map(), left: undefined, final: undefined };
+  return { plan: undefined, slots: new Map(), left: undefined, provisional: undefined, final: undefined };
 }
 
 /** Takes one event into the story. @param atMs milliseconds since the question was sent */
 export function tell(story: Story, event: RunEvent, atMs: number): void {
   if (event.type === "plan") story.plan = event.plan;
   if (event.type === "window") story.left = event.left ?? story.left;
+  if (event.type === "provisional") story.provisional = { answer: event.answer, confidence: event.confidence };
   if (event.type === "final") story.final = event;
   if (event.type !== "partial") return;
   const name = event.sample === 0 ? event.adapter : `${event.adapter}#${event.sample}`;

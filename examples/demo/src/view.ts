@@ -99,8 +99,10 @@ export class View {
       this.#screen.animate(() => liveLines(this.#story, this.#style, this.#screen.room));
       return;
     }
-    const line = eventLine(event);
-    if (line === undefined || (this.#screen.live && event.type === "partial")) return;
+    const line = eventLine(event, this.#style);
+    // The region shows these while they move.
+    const moving = event.type === "partial" || event.type === "provisional";
+    if (line === undefined || (this.#screen.live && moving)) return;
     this.#screen.print(line);
   }
 

@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ConsensusContent, Frame } from "atp-client";
 import { afterEach, describe, expect, it } from "vitest";
@@ -14,8 +17,12 @@ interface Ended {
 }
 
 /** Runs the built demo. @param onOutput sees all that was written so far, of both streams */
-function demo(args: readonly string[], onOutput?: (text: string, child: ChildProcess) => void): Promise<Ended> {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+function demo(
+  args: readonly string[],
+  onOutput?: (text: string, child: ChildProcess) => void,
+  program = main,
+): Promise<Ended> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   let stdout = "";
   let stderr = "";
@@ -56,7 +63,9 @@ describe("the demo as a process", { timeout: 60_000 }, () => {
     const partials = frames.filter(({ payload }) => payload?.type === "agent.result.partial");
     const speakers = new Set(partials.map(({ payload }) => (payload?.content as { adapter: string }).adapter));
     expect([...speakers].sort()).toEqual(["librarian-deep", "librarian-shallow", "persona"]);
-    expect(partials.map(({ msg_seq }) => msg_seq)).toEqual(partials.map((_, i) => i + 2));
+    const unnumbered = new Set(["ACK", "HB", "CTRL"]);
+    const numbered = frames.filter(({ flags }) => !flags.some((flag) => unnumbered.has(flag)));
+    expect(numbered.map(({ msg_seq }) => msg_seq)).toEqual(numbered.map((_, i) => i + 2));
     expect(frames.filter(({ payload }) => payload?.type === "control.plan")).toHaveLength(1);
 
     const fin = frames.at(-1);
@@ -96,6 +105,34 @@ describe("the demo as a process", { timeout: 60_000 }, () => {
     expect(stdout).toMatch(/^ {2}partial {2}librarian-deep/m);
     expect(urls(stdout)).toHaveLength(5);
     for (const url of urls(stdout)) await expect(fetch(url), url).rejects.toThrow();
+  });
+
+  it("a citation whose file says something else at its line is named, exit 1", async () => {
+    // The same programs, seen from a project whose documents have one line more than those that the librarians read.
+    const project = fileURLToPath(new URL("../../../", import.meta.url));
+    const other = mkdtempSync(join(tmpdir(), "atp-demo-docs-"));
+    try {
+      mkdirSync(join(other, "examples/demo"), { recursive: true });
+      cpSync(join(project, "examples/demo/dist"), join(other, "examples/demo/dist"), { recursive: true });
+      for (const name of ["node_modules", "examples/router", "examples/memory-gateway", "examples/adapters"]) {
+        symlinkSync(join(project, name), join(other, name));
+      }
+      cpSync(join(project, "docs"), join(other, "docs"), { recursive: true });
+      const guides = join(other, "docs/guides");
+      for (const name of readdirSync(guides)) {
+        writeFileSync(join(guides, name), `One line more.\n${readFileSync(join(guides, name), "utf8")}`);
+      }
+      const { code, stdout } = await demo(
+        ["How is a budget kept?"],
+        undefined,
+        join(other, "examples/demo/dist/main.js"),
+      );
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/WRONG docs\/guides\/[\w-]+\.md:\d+/);
+      expect(stdout).toMatch(/citations are not at their line: docs\/guides/);
+    } finally {
+      rmSync(other, { recursive: true, force: true });
+    }
   });
 
   it("a window too small is refused with the limit named, exit 1", async () => {
