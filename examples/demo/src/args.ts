@@ -25,6 +25,9 @@ const defaults: DemoArgs = {
   maxUsdMicros: 50_000,
 };
 
+/** Options that take a value. */
+const valued = new Set(["--strategy", "--qos", "--max-tokens", "--max-usd-micros"]);
+
 /**
  * Reads the demo's arguments.
  * @throws UsageError
@@ -48,13 +51,13 @@ export function readArgs(argv: readonly string[]): DemoArgs {
       args.json = true;
       continue;
     }
+    if (!valued.has(name)) throw new UsageError(`${name} is no option of the demo; see npm run demo -- --help`);
     const value = inline ?? argv[++i];
     if (value === undefined) throw new UsageError(`${name} needs a value; see npm run demo -- --help`);
     if (name === "--strategy") args.strategy = oneOf(name, value, strategies);
     else if (name === "--qos") args.qos = oneOf(name, value, qosClasses);
     else if (name === "--max-tokens") args.maxTokens = amount(name, value);
-    else if (name === "--max-usd-micros") args.maxUsdMicros = amount(name, value);
-    else throw new UsageError(`${name} is no option of the demo; see npm run demo -- --help`);
+    else args.maxUsdMicros = amount(name, value);
   }
   const question = words.join(" ").trim();
   if (question !== "") args.question = question;

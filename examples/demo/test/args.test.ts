@@ -13,6 +13,11 @@ describe("the demo's arguments", () => {
     expect(readArgs(argv)).toMatchObject(expected);
   });
 
+  it("names an option that it does not have, whatever follows", () => {
+    expect(() => readArgs(["--wat"])).toThrow("--wat is no option");
+    expect(() => readArgs(["--strategy"])).toThrow("--strategy needs a value");
+  });
+
   it.each([
     [["--jsn"]],
     [["--json=1"]],
