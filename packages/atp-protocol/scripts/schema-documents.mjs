@@ -40,6 +40,16 @@ function close(node) {
 
 const byName = (record) => Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
+/** Exactly these flags, in this order: the one form that a conforming writer uses. */
+function listOf(flags) {
+  const size = { minItems: flags.length, maxItems: flags.length };
+  return {
+    type: "array",
+    ...(flags.length === 0 ? { items: { not: {} } } : { prefixItems: flags.map((flag) => ({ const: flag })) }),
+    ...size,
+  };
+}
+
 /** All documents by their path below `schemas/`. */
 export async function buildDocuments() {
   const { commonMembers, contentOn, contents, kinds, payloadMembers, toJsonSchema } = await loadSource();
@@ -78,7 +88,7 @@ export async function buildDocuments() {
       type: "object",
       properties: {
         ...membersOf(commonMembers),
-        flags: { enum: flagLists },
+        flags: { anyOf: flagLists.map(listOf) },
         ...membersOf(members),
         ...(payloads.length === 0 ? {} : { payload: { oneOf: payloads.map(payloadOf) } }),
       },
