@@ -1,102 +1,114 @@
 import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js";
-import type { StreamChunk } from "atp-protocol/adapter";
 import type { Failure } from "../model/index.js";
 import { AdapterFailure } from "../ports/index.js";
 import type { LegHandle, LegSink } from "../ports/index.js";
-import { PieceReader } from "./grpc-messages.js";
-import { statusFailure } from "./grpc-status.js";
+import type { Piece, PieceReader } from "./chunk-content.js";
+
+type LegEnd = Parameters<LegSink["end"]>[0];
+
+/** What a leg needs of its adapter. */
+export interface LegTools {
+  readonly reader: PieceReader;
+  /** The failure of a call that ended with a status. */
+  failureOf(error: ServiceError): Failure;
+  /** Whether the call may have left the router. */
+  sent(): boolean;
+  /** Called once, before the sink hears of the end. */
+  ended(): void;
+}
+
+const noFinal: Failure = { kind: "protocol", message: "the stream ended without a final", sent: true };
 
 /**
- * A running call over gRPC. Nothing is delivered beyond demand: without demand the HTTP/2 stream is paused, so that flow control
- * reaches the model; its end is told after everything that waits.
+ * A running call over gRPC. Nothing is delivered beyond demand: the first piece too many waits here and the HTTP/2 stream is paused
+ * behind it, so that flow control reaches the model. The end is told after everything that waits, and needs no demand itself.
  */
-export function followCall(call: ClientReadableStream<StreamChunk>, sink: LegSink): LegHandle {
-  const reader = new PieceReader();
-  const waiting: StreamChunk[] = [];
+export function followCall(call: ClientReadableStream<Buffer>, sink: LegSink, tools: LegTools): LegHandle {
+  const waiting: (Piece | { readonly failure: Failure })[] = [];
   let demanded = 0;
-  let flowing = false;
   let over = false;
-  let cancelled: string | undefined;
+  /** The transport has nothing more; `failure` says why when its status was not OK. */
+  let exhausted = false;
   let failure: Failure | undefined;
 
-  function end(result: Parameters<LegSink["end"]>[0]): void {
+  function end(result: LegEnd): void {
     if (over) return;
     over = true;
     waiting.length = 0;
+    tools.ended();
     sink.end(result);
   }
 
-  function deliver(message: StreamChunk): void {
-    if (over) return;
-    let piece: ReturnType<PieceReader["read"]>;
-    try {
-      piece = reader.read(message);
-    } catch (error) {
-      call.cancel();
-      end({
-        failure:
-          error instanceof AdapterFailure ? error.failure : { kind: "protocol", message: String(error), sent: true },
-      });
-      return;
-    }
-    if ("final" in piece) {
-      end(piece);
-    } else {
+  function deliver(piece: Piece | { readonly failure: Failure }): void {
+    if ("chunk" in piece) {
       demanded--;
       sink.chunk(piece.chunk);
+      return;
     }
+    // Nobody reads on behind a broken message; after a final the adapter closes the call itself.
+    if ("failure" in piece) call.cancel();
+    end(piece);
   }
 
-  function flow(): void {
-    const wanted = demanded > 0 && waiting.length === 0 && !over;
-    if (wanted === flowing) return;
-    flowing = wanted;
-    if (wanted) call.resume();
-    else call.pause();
+  function offer(piece: Piece | { readonly failure: Failure }): void {
+    if (over) return;
+    if (waiting.length === 0 && (demanded > 0 || !("chunk" in piece))) {
+      deliver(piece);
+      return;
+    }
+    waiting.push(piece);
+    call.pause();
   }
 
-  function drain(): void {
-    let next = waiting[0];
-    while (next !== undefined && !over && (demanded > 0 || next.type === "agent.result.final")) {
+  function pump(): void {
+    for (let next = waiting[0]; next !== undefined && (demanded > 0 || !("chunk" in next)); next = waiting[0]) {
       waiting.shift();
       deliver(next);
-      next = waiting[0];
     }
-    if (waiting.length === 0 && failure !== undefined) end({ failure });
-    flow();
+    if (over || waiting.length > 0) return;
+    if (exhausted) end({ failure: failure ?? noFinal });
+    else if (demanded > 0 && call.isPaused()) call.resume();
   }
 
-  call.on("data", (message: StreamChunk) => {
-    if (waiting.length === 0 && demanded > 0) deliver(message);
-    else waiting.push(message);
-    if (waiting.length > 0) drain();
-    else flow();
+  call.on("data", (bytes: Buffer) => {
+    if (over) {
+      // Messages behind the end: whoever sends them would go on.
+      call.cancel();
+      return;
+    }
+    let pieces: Piece | readonly Piece[];
+    try {
+      pieces = tools.reader.read(bytes);
+    } catch (error) {
+      offer({ failure: error instanceof AdapterFailure ? error.failure : { ...noFinal, message: String(error) } });
+      return;
+    }
+    if ("length" in pieces) pieces.forEach(offer);
+    else offer(pieces);
   });
   call.on("error", (error: ServiceError) => {
-    failure =
-      cancelled === undefined ? statusFailure(error, false) : { kind: "cancelled", message: cancelled, sent: true };
-    drain();
+    if (over) return;
+    failure = tools.failureOf(error);
+    // What was read before the status came is told first; `end` follows it.
+    if (call.readableLength > 0) return;
+    exhausted = true;
+    pump();
   });
   call.on("end", () => {
-    // The status comes on its own: a stream that failed ends here too, and says why in `error`.
-    call.once("status", ({ code }) => {
-      if (code !== 0) return;
-      failure ??= { kind: "protocol", message: "the stream ended without a final", sent: true };
-      drain();
-    });
+    exhausted = true;
+    pump();
   });
-  call.pause();
 
   return {
     demand(n) {
       demanded += n;
-      drain();
+      pump();
     },
     cancel(reason) {
       if (over) return;
-      cancelled = reason;
+      const sent = tools.sent();
       call.cancel();
-      end({ failure: { kind: "cancelled", message: reason, sent: true } });
+      end({ failure: { kind: "cancelled", message: reason, sent } });
     },
   };
 }
