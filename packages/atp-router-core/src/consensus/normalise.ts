@@ -1,43 +1,78 @@
+import { dateOf, numbersIn, quantityOf } from "./quantity.js";
+import type { Quantity } from "./quantity.js";
+
+/** Words of an answer, and what must never differ between two that say the same. */
+export interface TextForm {
+  readonly kind: "text";
+  /** Without case, punctuation and articles. */
+  readonly words: readonly string[];
+  /** In the order of size. */
+  readonly numbers: readonly number[];
+  readonly negated: boolean;
+}
+
 /** An answer in a form that can be compared. */
 export type Normal =
   | { readonly kind: "choice" | "boolean" | "date" | "json"; readonly value: string }
-  | { readonly kind: "number"; readonly value: number; readonly unit: string }
-  | {
-      readonly kind: "text";
-      readonly words: readonly string[];
-      readonly numbers: readonly string[];
-      readonly negated: boolean;
-    };
+  | { readonly kind: "number"; readonly quantity: Quantity }
+  | TextForm;
 
-const yes = new Set(["yes", "true", "correct", "y"]);
-const no = new Set(["no", "false", "incorrect", "n"]);
 const articles = new Set(["a", "an", "the"]);
 const negations = new Set(["not", "no", "never", "none", "cannot", "without", "neither", "nor"]);
-const numberPattern =
-  /^(?:\$|€|£)?\s*(-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(%|[\p{L}/²³°$€£]*)\.?$/iu;
-const datePattern = /^(\d{4})-(\d{1,2})-(\d{1,2})$/;
 
-/** A short answer without its wrapping: quotes, a final full stop, "the answer is". */
+/** A short answer without its wrapping: fences, quotes, a final full stop, "the answer is". */
 function bare(text: string): string {
   return text
     .normalize("NFKC")
     .trim()
-    .replace(/^(?:the\s+)?(?:final\s+)?answer\s*(?:is|:)\s*/i, "")
-    .replace(/^["'`*(]+|["'`*).]+$/g, "")
+    .replace(/^```[a-z]*\s*([\s\S]*?)\s*```$/i, "$1")
+    .replace(
+      /^(?:so,?\s+|thus,?\s+|therefore,?\s+)?(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer\s*(?:is|:|=)\s*/i,
+      "",
+    )
+    .replace(/^["'`*_(“‘]+/, "")
+    .replace(/["'`*_).!”’]+$/, "")
     .trim();
 }
 
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** An option without its letter: "Berlin" of "B) Berlin". */
+function bodyOf(choice: string): string {
+  const folded = bare(choice).toLowerCase();
+  return folded.replace(/^\(?[a-z0-9]\)?\s*[).:]\s*(?=\S)/, "");
+}
+
+/** The option of a closed set that an answer names: by itself, by its letter, or as the only one in its sentence. */
 function choiceOf(text: string, choices: readonly string[]): string | undefined {
   const folded = bare(text).toLowerCase();
-  const exact = choices.find((choice) => bare(choice).toLowerCase() === folded);
-  if (exact !== undefined) return exact;
-  // "B) because ..." names the choice "B" or "B) blue".
-  const letter = /^([a-z0-9])\s*[).:]/i.exec(folded)?.[1] ?? (folded.length === 1 ? folded : undefined);
-  if (letter === undefined) return undefined;
-  const lettered = choices.filter(
-    (choice) => choice.trim().toLowerCase() === letter || new RegExp(`^${letter}\\s*[).:]`, "i").test(choice.trim()),
+  const exact = choices.filter((choice) => bare(choice).toLowerCase() === folded || bodyOf(choice) === folded);
+  if (exact.length > 0) return exact[0];
+  // "B", "B)" and "B: blue" name the option "B" or "B) blue".
+  const letter = /^\(?([a-z0-9])\)?(?:\s*[).:]|$)/i.exec(folded)?.[1];
+  if (letter !== undefined) {
+    const lettered = choices.filter((choice) =>
+      new RegExp(`^\\(?${letter}\\)?(?:\\s*[).:]|$)`, "i").test(choice.trim()),
+    );
+    if (lettered.length === 1) return lettered[0];
+  }
+  const named = choices.filter((choice) => {
+    const word = escaped(bodyOf(choice));
+    return word !== "" && new RegExp(`(?<![\\p{L}\\p{N}])${word}(?![\\p{L}\\p{N}])`, "u").test(folded);
+  });
+  // A name inside a longer one ("blue" in "dark blue") is not named by itself.
+  const longest = named.filter(
+    (choice) => !named.some((other) => other !== choice && bodyOf(other).includes(bodyOf(choice))),
   );
-  return lettered.length === 1 ? lettered[0] : undefined;
+  return longest.length === 1 && !isNegated(wordsOf(folded)) ? longest[0] : undefined;
+}
+
+function booleanOf(text: string): string | undefined {
+  const word = /^(yes|true|correct|y|no|false|incorrect|n)(?:$|\s*[,;:!—–-]\s|\.\s+(?!\d))/i
+    .exec(text)?.[1]
+    ?.toLowerCase();
+  if (word === undefined) return undefined;
+  return ["yes", "true", "correct", "y"].includes(word) ? "true" : "false";
 }
 
 function canonicalJson(value: unknown): string {
@@ -49,45 +84,55 @@ function canonicalJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
+function jsonOf(text: string): string | undefined {
+  if (!/^[[{]/.test(text)) return undefined;
+  try {
+    return canonicalJson(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A text's words: without case, punctuation, citations in brackets and articles. */
+export function wordsOf(text: string): readonly string[] {
+  return text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/n['’]t\b/g, " not")
+    .replace(/\[[^\]\s]*:\d+(?:-\d+)?\]/g, " ")
+    .replace(/(?<=\d),(?=\d{3})/g, "")
+    .replace(/[^\p{L}\p{N}\s.]/gu, " ")
+    .split(/\s+|\.(?!\d)/u)
+    .filter((word) => word !== "" && !articles.has(word));
+}
+
+function isNegated(words: readonly string[]): boolean {
+  return words.filter((word) => negations.has(word)).length % 2 === 1;
+}
+
 /**
  * Brings an answer to the form its type is compared in: a closed choice, a boolean, a number with its unit, a date, JSON with
  * sorted keys, else words without case, punctuation and articles.
  */
 export function normalise(text: string, choices: readonly string[] | undefined): Normal {
-  if (choices !== undefined) {
+  if (choices !== undefined && choices.length > 0) {
     const value = choiceOf(text, choices);
     if (value !== undefined) return { kind: "choice", value };
   }
   const short = bare(text);
-  const folded = short.toLowerCase();
-  if (yes.has(folded)) return { kind: "boolean", value: "true" };
-  if (no.has(folded)) return { kind: "boolean", value: "false" };
-  const date = datePattern.exec(short);
-  if (date !== null)
-    return { kind: "date", value: `${date[1]}-${date[2]?.padStart(2, "0")}-${date[3]?.padStart(2, "0")}` };
-  const number = numberPattern.exec(short);
-  if (number !== null) {
-    const value = Number((number[1] ?? "").replaceAll(",", ""));
-    if (Number.isFinite(value)) return { kind: "number", value, unit: (number[2] ?? "").toLowerCase() };
-  }
-  if (/^[[{]/.test(short)) {
-    try {
-      return { kind: "json", value: canonicalJson(JSON.parse(text.trim())) };
-    } catch {
-      // Not JSON after all: it is compared as text.
-    }
-  }
-  const words = text
-    .normalize("NFKC")
-    .toLowerCase()
-    .replace(/n['’]t\b/g, " not")
-    .replace(/[^\p{L}\p{N}\s.]/gu, " ")
-    .split(/\s+|\.(?!\d)/u)
-    .filter((word) => word !== "" && !articles.has(word));
+  const boolean = booleanOf(short);
+  if (boolean !== undefined) return { kind: "boolean", value: boolean };
+  const date = dateOf(short);
+  if (date !== undefined) return { kind: "date", value: date };
+  const quantity = quantityOf(short);
+  if (quantity !== undefined) return { kind: "number", quantity };
+  const json = jsonOf(short);
+  if (json !== undefined) return { kind: "json", value: json };
+  const words = wordsOf(text);
   return {
     kind: "text",
     words,
-    numbers: words.filter((word) => /\d/.test(word)).sort(),
-    negated: words.filter((word) => negations.has(word)).length % 2 === 1,
+    numbers: numbersIn(text.replace(/\[[^\]\s]*:\d+(?:-\d+)?\]/g, " ")),
+    negated: isNegated(words),
   };
 }

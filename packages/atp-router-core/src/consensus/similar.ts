@@ -1,42 +1,48 @@
 import type { Answer } from "../model/index.js";
-import type { Normal } from "./normalise.js";
+import { citationOf, sharedPlaces } from "./citations.js";
+import type { Citation } from "./citations.js";
+import type { Normal, TextForm } from "./normalise.js";
+import { near, quantityOf, sameQuantity } from "./quantity.js";
+import type { Quantity } from "./quantity.js";
 
-/** Relative difference up to which two numbers are the same. */
-const NUMBER_TOLERANCE = 1e-6;
 /** Shared share of word triples from which two texts are the same answer. */
 const SAME_TEXT = 0.7;
-/** Shared share of citations from which two cited answers are the same. */
+/** Share of the fewer citations that the other answer cites too, from which two cited answers are the same. */
 const SAME_EVIDENCE = 0.5;
 /** Under so many words a text is compared as a whole: a changed word changes it. */
 const SHORT_WORDS = 8;
+/** A number or a name may be the whole answer of a sentence of up to so many words. */
+const SENTENCE_WORDS = 24;
 
 /** An answer beside its normal form. */
 export interface Compared {
   readonly answer: Answer;
   readonly normal: Normal;
+  /** Word triples of a text. */
   readonly shingles: ReadonlySet<string>;
-  readonly cited: ReadonlySet<string>;
+  readonly citations: readonly Citation[];
+  /** The answer is made of what it quotes. */
+  readonly quoting: boolean;
 }
 
 /** Prepares an answer for comparison. */
 export function compared(answer: Answer, normal: Normal): Compared {
+  const citations = answer.evidence.map(citationOf);
+  const text = normal.kind === "text" ? normal.words.join(" ") : "";
+  const quoted = citations.filter(({ quote }) => quote !== "" && text.includes(quote)).length;
   return {
     answer,
     normal,
     shingles: normal.kind === "text" ? shinglesOf(normal.words) : new Set(),
-    cited: citations(answer),
+    citations,
+    quoting: quoted > 0 && quoted * 2 >= citations.length,
   };
 }
 
 function shinglesOf(words: readonly string[]): ReadonlySet<string> {
-  const size = words.length < 3 ? words.length : 3;
   const shingles = new Set<string>();
-  for (let i = 0; i + size <= words.length && size > 0; i++) shingles.add(words.slice(i, i + size).join(" "));
+  for (let i = 0; i + 3 <= words.length; i++) shingles.add(words.slice(i, i + 3).join(" "));
   return shingles;
-}
-
-function citations(answer: Answer): ReadonlySet<string> {
-  return new Set(answer.evidence.map((e) => e.locator ?? e.source));
 }
 
 /** Shared members as a share of all. */
@@ -44,32 +50,66 @@ function jaccard<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): number {
   let shared = 0;
   for (const member of a) if (b.has(member)) shared++;
   const all = a.size + b.size - shared;
-  return all === 0 ? 1 : shared / all;
+  return all === 0 ? 0 : shared / all;
 }
 
-/** Shared members as a share of the smaller set: a longer answer may say all of the shorter and more. */
-function overlap<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): number {
-  let shared = 0;
-  for (const member of a) if (b.has(member)) shared++;
-  const least = Math.min(a.size, b.size);
-  return least === 0 ? 0 : shared / least;
+const equalLists = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((value, i) => near(value, b[i] ?? NaN));
+
+/** Whether every number of one text is in the other: a longer answer may say more, but not otherwise. */
+function compatibleNumbers(a: readonly number[], b: readonly number[]): boolean {
+  const [fewer, more] = a.length <= b.length ? [a, b] : [b, a];
+  return fewer.every((value) => more.some((other) => near(value, other)));
 }
 
-/** Whether two answers say the same. Never across a differing number or negation. */
+/** Whether two answers say the same. Never across a differing number, negation or option. */
 export function same(a: Compared, b: Compared): boolean {
   const x = a.normal;
   const y = b.normal;
-  if (x.kind === "number" && y.kind === "number") {
-    const scale = Math.max(Math.abs(x.value), Math.abs(y.value), 1e-12);
-    return (
-      Math.abs(x.value - y.value) / scale <= NUMBER_TOLERANCE && (x.unit === y.unit || x.unit === "" || y.unit === "")
-    );
-  }
-  if (x.kind !== "text" || y.kind !== "text")
-    return x.kind === y.kind && "value" in x && "value" in y && x.value === y.value;
-  // Cited answers stand or fall with what they cite.
-  if (a.cited.size > 0 && b.cited.size > 0 && overlap(a.cited, b.cited) >= SAME_EVIDENCE) return true;
-  if (x.numbers.join(" ") !== y.numbers.join(" ") || x.negated !== y.negated) return false;
-  if (Math.min(x.words.length, y.words.length) < SHORT_WORDS) return x.words.join(" ") === y.words.join(" ");
-  return jaccard(a.shingles, b.shingles) >= SAME_TEXT;
+  if (x.kind === "text" && y.kind === "text") return sameByEvidence(a, b, x, y) || sameText(a, b, x, y);
+  if (x.kind === "number" && y.kind === "number") return sameQuantity(x.quantity, y.quantity);
+  if (x.kind === "number" && y.kind === "text") return sentenceSays(y, x.quantity);
+  if (x.kind === "text" && y.kind === "number") return sentenceSays(x, y.quantity);
+  return x.kind === y.kind && "value" in x && "value" in y && x.value === y.value;
+}
+
+/**
+ * Cited answers stand or fall with what they cite. Where both are made of their quotes the shared place is the answer; where
+ * words are the adapter's own, numbers and negation must agree as well.
+ */
+function sameByEvidence(a: Compared, b: Compared, x: TextForm, y: TextForm): boolean {
+  if (sharedPlaces(a.citations, b.citations) < SAME_EVIDENCE) return false;
+  if (a.quoting && b.quoting) return true;
+  return x.negated === y.negated && compatibleNumbers(x.numbers, y.numbers);
+}
+
+function sameText(a: Compared, b: Compared, x: TextForm, y: TextForm): boolean {
+  if (x.negated !== y.negated || !equalLists(x.numbers, y.numbers)) return false;
+  if (x.words.join(" ") === y.words.join(" ")) return true;
+  if (Math.min(x.words.length, y.words.length) >= SHORT_WORDS) return jaccard(a.shingles, b.shingles) >= SAME_TEXT;
+  return names(x, y) || names(y, x);
+}
+
+const copulas = new Set(["is", "are", "was", "were"]);
+
+/** Whether a short text without a verb is what a sentence says something to be: "Paris" and "The capital of France is Paris". */
+function names(bare: TextForm, sentence: TextForm): boolean {
+  if (bare.words.length === 0 || bare.words.some((word) => copulas.has(word))) return false;
+  if (sentence.words.length > SENTENCE_WORDS) return false;
+  const at = sentence.words.reduce((last, word, i) => (copulas.has(word) ? i : last), -1);
+  return at >= 0 && sentence.words.slice(at + 1).join(" ") === bare.words.join(" ");
+}
+
+/** Words that follow a number without being its unit. */
+const noUnits = new Set(
+  "in of on at for per by and or when to as if than is are was were it that which with from".split(" "),
+);
+
+/** Whether a number is the only one in a short sentence that does not deny it. */
+function sentenceSays(text: TextForm, wanted: Quantity): boolean {
+  const [only, ...others] = text.numbers;
+  if (only === undefined || others.length > 0 || text.negated || text.words.length > SENTENCE_WORDS) return false;
+  const after = text.words[text.words.findIndex((word) => near(Number(word), only)) + 1] ?? "";
+  const unit = noUnits.has(after) ? "" : after;
+  return sameQuantity(wanted, quantityOf(`${only} ${unit}`.trim()) ?? { value: only, unit: "" });
 }

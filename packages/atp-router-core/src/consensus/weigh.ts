@@ -4,9 +4,9 @@ import { normalise } from "./normalise.js";
 import { compared, same } from "./similar.js";
 import type { Compared } from "./similar.js";
 
-/** Weight of an answer that tells no confidence. */
+/** Confidence of an answer that tells none. */
 const UNKNOWN_CONFIDENCE = 0.5;
-/** No answer weighs nothing, and none everything. */
+/** No answer weighs nothing. */
 const MIN_WEIGHT = 0.05;
 /** Added for an answer that cites what it says. */
 const GROUNDED = 0.1;
@@ -15,21 +15,24 @@ const MAX_CONFIDENCE = 0.99;
 
 /** What the answers come to. */
 export interface Verdict {
-  /** The best answer of the leading group. */
+  /** The weightiest answer of the leading group. */
   readonly winner: Answer;
   readonly answer: string;
-  /** The leading group's share of the weight, 0 to 1. */
+  /** The leading group's share of the weight, 0 to 1; 1 for a single answer. */
   readonly agreement: number;
-  /** Adapters of the leading group. */
+  /** Adapters of the leading group, the winner's first. */
   readonly support: readonly string[];
   /** How many answers are in the leading group. */
   readonly votes: number;
+  /** The most adapters that any group has. */
+  readonly mostAdapters: number;
+  /** The other groups, weightiest first. */
   readonly dissent: readonly ConsensusGroup[];
-  /** Citations of the leading group, each with the adapter that gave it. */
+  /** Citations of the leading group, the winner's first, each with the adapter that gave it. */
   readonly evidence: readonly Evidence[];
   /** Each adapter's share of the weight. */
   readonly weights: Readonly<Record<string, number>>;
-  /** The chance that the leading group is right, if its members err independently. */
+  /** The chance that the leading group is right, if adapters err independently and at most one group is right. */
   readonly confidence: number;
 }
 
@@ -39,72 +42,98 @@ export interface WeighOptions {
   readonly choices?: readonly string[];
   /** Learned reliability by adapter, 0 to 1; multiplies the answer's own confidence. @default 1 */
   readonly weights?: Readonly<Record<string, number>>;
+  /** So many adapters must agree: a group of as many leads before a weightier one that is smaller. */
+  readonly quorum?: number;
+}
+
+interface Weighed {
+  readonly answer: Answer;
+  readonly weight: number;
+  readonly compared: Compared;
+}
+
+interface Group {
+  readonly members: readonly Weighed[];
+  readonly adapters: readonly string[];
+  readonly weight: number;
 }
 
 /**
  * Weighs answers: normalises, groups those that say the same (complete link: a member agrees with every other), and sums
- * weights. Cost never enters: it would bias truth.
+ * weights. The order in which answers came does not matter. Cost never enters: it would bias truth.
+ *
+ * @throws RangeError without any answer.
  */
 export function weigh(answers: readonly Answer[], options: WeighOptions): Verdict {
-  const first = answers[0];
-  if (first === undefined) throw new RangeError("weigh needs at least one answer");
-  const groups = cluster(answers.map((answer) => compared(answer, normalise(answer.text, options.choices))));
-  const weightOf = (answer: Answer): number => {
-    const own = answer.confidence ?? UNKNOWN_CONFIDENCE;
-    const learned = options.weights?.[answer.adapter] ?? 1;
-    return Math.max(MIN_WEIGHT, own * learned + (answer.evidence.length > 0 ? GROUNDED : 0));
-  };
-  const total = answers.reduce((sum, answer) => sum + weightOf(answer), 0);
-  const ranked = groups
-    .map((members) => ({ members, weight: members.reduce((sum, { answer }) => sum + weightOf(answer), 0) }))
-    .sort((a, b) => b.weight - a.weight);
-  const [leading, ...others] = ranked;
-  const members = (leading?.members ?? []).map(({ answer }) => answer);
-  const winner = members.reduce(
-    (best, answer) => (weightOf(answer) > weightOf(best) ? answer : best),
-    members[0] ?? first,
-  );
+  const all = answers
+    .map((answer) => ({
+      answer,
+      weight: weightOf(answer, options.weights),
+      compared: compared(answer, normalise(answer.text, options.choices)),
+    }))
+    .sort(before);
+  const groups = cluster(all);
+  const quorum = options.quorum ?? 0;
+  const reaches = (group: Group): number => (quorum > 0 && group.adapters.length >= quorum ? 1 : 0);
+  groups.sort((a, b) => reaches(b) - reaches(a) || b.weight - a.weight || b.members.length - a.members.length);
+  const [leading, ...others] = groups;
+  const winner = leading?.members[0]?.answer;
+  if (leading === undefined || winner === undefined) throw new RangeError("weigh needs at least one answer");
+  const total = groups.reduce((sum, { weight }) => sum + weight, 0);
   const weights: Record<string, number> = {};
-  for (const answer of answers)
-    weights[answer.adapter] = round((weights[answer.adapter] ?? 0) + weightOf(answer) / total);
+  for (const { answer, weight } of all) weights[answer.adapter] = (weights[answer.adapter] ?? 0) + weight / total;
+  for (const adapter in weights) weights[adapter] = round(weights[adapter] ?? 0);
   return {
     winner,
     answer: winner.text,
-    agreement: round((leading?.weight ?? 0) / total),
-    support: unique(members),
-    votes: members.length,
-    dissent: others.map(({ members: dissenting, weight }) => ({
-      adapters: unique(dissenting.map(({ answer }) => answer)),
-      answer: dissenting[0]?.answer.text ?? "",
+    agreement: round(leading.weight / total),
+    support: leading.adapters,
+    votes: leading.members.length,
+    mostAdapters: groups.reduce((most, { adapters }) => Math.max(most, adapters.length), 0),
+    dissent: others.map(({ members, adapters, weight }) => ({
+      adapters,
+      answer: members[0]?.answer.text ?? "",
       weight: round(weight / total),
     })),
-    evidence: evidenceOf(winner, members),
+    evidence: evidenceOf(leading.members),
     weights,
-    confidence: round(combined(members)),
+    confidence: round(posterior(leading, others)),
   };
 }
 
-function cluster(answers: readonly Compared[]): Compared[][] {
-  const groups: Compared[][] = [];
+function weightOf(answer: Answer, learned: WeighOptions["weights"]): number {
+  const own = clamp(answer.confidence ?? UNKNOWN_CONFIDENCE) * clamp(learned?.[answer.adapter] ?? 1);
+  return Math.max(MIN_WEIGHT, own) + (answer.evidence.length > 0 ? GROUNDED : 0);
+}
+
+/** Weightiest first; equals by adapter and sample, so that the order of arrival decides nothing. */
+function before(a: Weighed, b: Weighed): number {
+  if (a.weight !== b.weight) return b.weight - a.weight;
+  if (a.answer.adapter !== b.answer.adapter) return a.answer.adapter < b.answer.adapter ? -1 : 1;
+  return a.answer.sample - b.answer.sample;
+}
+
+function cluster(answers: readonly Weighed[]): Group[] {
+  const groups: Weighed[][] = [];
   for (const answer of answers) {
-    const group = groups.find((members) => members.every((member) => same(member, answer)));
+    const group = groups.find((members) => members.every((member) => same(member.compared, answer.compared)));
     if (group === undefined) groups.push([answer]);
     else group.push(answer);
   }
-  return groups;
+  return groups.map((members) => ({
+    members,
+    adapters: [...new Set(members.map(({ answer }) => answer.adapter))],
+    weight: members.reduce((sum, { weight }) => sum + weight, 0),
+  }));
 }
 
-function unique(answers: readonly Answer[]): string[] {
-  return [...new Set(answers.map(({ adapter }) => adapter))];
-}
-
-/** The winner's citations first; the same passage is told once. */
-function evidenceOf(winner: Answer, members: readonly Answer[]): readonly Evidence[] {
+/** The winner's citations first; the same quote of the same place is told once. */
+function evidenceOf(members: readonly Weighed[]): readonly Evidence[] {
   const seen = new Set<string>();
   const evidence: Evidence[] = [];
-  for (const answer of [winner, ...members.filter((member) => member !== winner)]) {
+  for (const { answer } of members) {
     for (const item of answer.evidence) {
-      const id = JSON.stringify([item.source, item.locator, item.quote]);
+      const id = JSON.stringify([item.locator ?? item.source, item.quote ?? ""]);
       if (seen.has(id)) continue;
       seen.add(id);
       evidence.push({ ...item, adapter: answer.adapter });
@@ -113,11 +142,16 @@ function evidenceOf(winner: Answer, members: readonly Answer[]): readonly Eviden
   return evidence;
 }
 
-/** One minus the chance that all of them are wrong, by adapter: clones of one adapter err together. */
-function combined(members: readonly Answer[]): number {
+/**
+ * One minus the chance that all of a group's adapters are wrong. Clones of one adapter err together, so an adapter counts
+ * once, with its best sample.
+ */
+function combined({ members }: Group): number {
   const best = new Map<string, number>();
-  for (const { adapter, confidence } of members)
-    best.set(adapter, Math.max(best.get(adapter) ?? 0, confidence ?? UNKNOWN_CONFIDENCE));
+  for (const { answer } of members) {
+    const own = clamp(answer.confidence ?? UNKNOWN_CONFIDENCE);
+    best.set(answer.adapter, Math.max(best.get(answer.adapter) ?? 0, own));
+  }
   let wrong = 1;
   let highest = 0;
   for (const confidence of best.values()) {
@@ -125,6 +159,18 @@ function combined(members: readonly Answer[]): number {
     highest = Math.max(highest, confidence);
   }
   return Math.max(highest, Math.min(MAX_CONFIDENCE, 1 - wrong));
+}
+
+/** At most one group is right: its odds against those of the others and of none. One group alone keeps its confidence. */
+function posterior(leading: Group, others: readonly Group[]): number {
+  const own = combined(leading);
+  if (others.length === 0) return own;
+  const odds = (p: number): number => Math.min(p, 0.999_9) / (1 - Math.min(p, 0.999_9));
+  return odds(own) / others.reduce((sum, group) => sum + odds(combined(group)), 1 + odds(own));
+}
+
+function clamp(share: number): number {
+  return share >= 0 ? Math.min(1, share) : 0;
 }
 
 function round(share: number): number {
