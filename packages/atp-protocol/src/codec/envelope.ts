@@ -26,7 +26,9 @@ export function isId(value: unknown): value is string {
 
 /** An array of strings only. */
 export function isStrings(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((entry) => typeof entry === "string");
+  if (!Array.isArray(value)) return false;
+  for (let i = 0; i < value.length; i++) if (typeof value[i] !== "string") return false;
+  return true;
 }
 
 const optional = (value: unknown, test: (value: unknown) => boolean): boolean => value === undefined || test(value);

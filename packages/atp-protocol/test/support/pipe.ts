@@ -45,7 +45,7 @@ export class Rig {
   }
 
   step(input: Input): readonly EndpointEffect[] {
-    const effects = this.endpoint.step({ ...input, at: this.at } as EndpointEvent);
+    const effects = this.endpoint.step({ ...input, at: this.at });
     this.effects.push(...effects);
     return effects;
   }
