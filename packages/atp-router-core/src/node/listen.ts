@@ -33,11 +33,13 @@ export interface Listener {
   /** `http://host:port` */
   readonly url: string;
   readonly port: number;
-  /** Stops listening and destroys what is still connected. Drain the router first. */
+  /** Stops listening, closes what is still connected with 4000 and destroys it after a second. Drain the router first. */
   close(): Promise<void>;
 }
 
 const JSON_SUBPROTOCOL = "atp.v1+json";
+/** How long connections may take to close. */
+const CLOSING_MS = 1_000;
 /** How long a refused socket may take to read its close. */
 const REFUSED_MS = 1_000;
 
@@ -77,9 +79,17 @@ export async function listen(router: Router, options: ListenOptions = {}): Promi
     port: address.port,
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-        for (const ws of sockets.clients) ws.terminate();
+        // It closes when the last connection is gone; a frame and its close that were just written get there first.
+        const late = setTimeout(() => {
+          server.closeAllConnections();
+          for (const ws of sockets.clients) ws.terminate();
+        }, CLOSING_MS);
+        server.close(() => {
+          clearTimeout(late);
+          resolve();
+        });
+        server.closeIdleConnections();
+        for (const ws of sockets.clients) ws.close(closeCodes.goingAway, "the router shuts down");
       }),
   };
 }

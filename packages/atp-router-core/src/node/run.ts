@@ -49,7 +49,23 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
     process.on("SIGTERM", stop);
     process.on("SIGINT", stop);
   } catch (error) {
-    refuse((error as Error).message);
+    refuse(listenProblem(error, config) ?? (error as Error).message);
+  }
+}
+
+/** Why the address cannot be listened on, by the variable to change. */
+function listenProblem(error: unknown, { host, port }: ProcessConfig): string | undefined {
+  switch ((error as { code?: unknown }).code) {
+    case "EADDRINUSE":
+      return `PORT ${port} on ${host} is in use: set PORT to a free one, or to 0 for any.`;
+    case "EACCES":
+      return `PORT ${port} needs rights that this process lacks: set PORT to 1024 or above.`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `HOST ${JSON.stringify(host)} is not an address of this machine.`;
+    default:
+      return undefined;
   }
 }
 
