@@ -73,7 +73,7 @@ module.exports = {
       comment: "examples and benches use packages as a user does",
       severity: "error",
       from: { path: "^(examples|bench)/" },
-      to: { path: "^packages/", dependencyTypes: ["local"] },
+      to: { path: "^packages/", dependencyTypes: ["local"], dependencyTypesNot: ["aliased"] },
     },
   ],
   options: {

@@ -65,6 +65,8 @@ interface Group {
  * @throws RangeError without any answer.
  */
 export function weigh(answers: readonly Answer[], options: WeighOptions): Verdict {
+  const [only] = answers;
+  if (only !== undefined && answers.length === 1) return unopposed(only);
   const all = answers
     .map((answer) => ({
       answer,
@@ -101,6 +103,24 @@ export function weigh(answers: readonly Answer[], options: WeighOptions): Verdic
   };
 }
 
+/** A consensus of one: there is nothing to compare it with. */
+function unopposed(answer: Answer): Verdict {
+  const { adapter, text } = answer;
+  const members = [{ answer }];
+  return {
+    winner: answer,
+    answer: text,
+    agreement: 1,
+    support: [adapter],
+    votes: 1,
+    mostAdapters: 1,
+    dissent: [],
+    evidence: evidenceOf(members),
+    weights: { [adapter]: 1 },
+    confidence: round(combined(members)),
+  };
+}
+
 function weightOf(answer: Answer, learned: WeighOptions["weights"]): number {
   const own = clamp(answer.confidence ?? UNKNOWN_CONFIDENCE) * clamp(learned?.[answer.adapter] ?? 1);
   return Math.max(MIN_WEIGHT, own) + (answer.evidence.length > 0 ? GROUNDED : 0);
@@ -128,7 +148,7 @@ function cluster(answers: readonly Weighed[]): Group[] {
 }
 
 /** The winner's citations first; the same quote of the same place is told once. */
-function evidenceOf(members: readonly Weighed[]): readonly Evidence[] {
+function evidenceOf(members: readonly { readonly answer: Answer }[]): readonly Evidence[] {
   const seen = new Set<string>();
   const evidence: Evidence[] = [];
   for (const { answer } of members) {
@@ -146,7 +166,7 @@ function evidenceOf(members: readonly Weighed[]): readonly Evidence[] {
  * One minus the chance that all of a group's adapters are wrong. Clones of one adapter err together, so an adapter counts
  * once, with its best sample.
  */
-function combined({ members }: Group): number {
+function combined(members: readonly { readonly answer: Answer }[]): number {
   const best = new Map<string, number>();
   for (const { answer } of members) {
     const own = clamp(answer.confidence ?? UNKNOWN_CONFIDENCE);
@@ -163,10 +183,10 @@ function combined({ members }: Group): number {
 
 /** At most one group is right: its odds against those of the others and of none. One group alone keeps its confidence. */
 function posterior(leading: Group, others: readonly Group[]): number {
-  const own = combined(leading);
+  const own = combined(leading.members);
   if (others.length === 0) return own;
   const odds = (p: number): number => Math.min(p, 0.999_9) / (1 - Math.min(p, 0.999_9));
-  return odds(own) / others.reduce((sum, group) => sum + odds(combined(group)), 1 + odds(own));
+  return odds(own) / others.reduce((sum, group) => sum + odds(combined(group.members)), 1 + odds(own));
 }
 
 function clamp(share: number): number {

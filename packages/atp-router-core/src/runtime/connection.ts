@@ -276,7 +276,7 @@ export function openConnection(tools: ConnectionTools, socket: SocketPort, info:
   const connection: Connection = {
     session,
     text(data) {
-      const bytes = utf8Length(data);
+      const bytes = sizeOf(data);
       const decoded = decodeFrame(data, tools.limits);
       const at = clock.now();
       step(
@@ -308,8 +308,10 @@ export function openConnection(tools: ConnectionTools, socket: SocketPort, info:
   return connection;
 }
 
+/** Bytes on the wire; Node counts them many times faster than a loop can. */
 function sizeOf(data: string | Uint8Array): number {
-  return typeof data === "string" ? utf8Length(data) : data.byteLength;
+  if (typeof data !== "string") return data.byteLength;
+  return typeof Buffer === "undefined" ? utf8Length(data) : Buffer.byteLength(data);
 }
 
 function settle(
