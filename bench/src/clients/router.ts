@@ -2,6 +2,7 @@
 import { type AdapterPort, type Clock, createRouter, systemClock } from "atp-router-core";
 import { grpcAdapter, listen } from "atp-router-core/node";
 import { serveControl, tellReady } from "../harness/control.js";
+import { estimateTimeoutMs } from "../router/product.js";
 import { connectPort } from "./connect-port.js";
 import { http2Port } from "./http2-port.js";
 import { type ClientName, clientNames } from "./names.js";
@@ -17,7 +18,7 @@ const chosen = clientNames.find((one) => one === name);
 if (chosen === undefined || url === undefined) throw new Error(`usage: bench-router <${clientNames.join("|")}> <url>`);
 
 const clock = systemClock();
-const router = createRouter({ adapters: [ports[chosen](url, clock)], clock });
+const router = createRouter({ adapters: [ports[chosen](url, clock)], clock, limits: { estimateTimeoutMs } });
 const listener = await listen(router, { port: 0 });
 serveControl();
 tellReady(listener.port);

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { type Running, startProgram } from "../harness/children.js";
 import { promptFor } from "./answer.js";
 
@@ -8,14 +9,26 @@ export interface ProductOptions {
   readonly nodeOptions?: readonly string[];
 }
 
-/** The reference router as anybody runs it: its own process, default configuration, logs at info into a file. */
+/**
+ * How long an Estimate may take here. On a machine that is busy with other work the first burst of 64 can take longer than
+ * the default of 2 s, and the run would end there.
+ */
+export const estimateTimeoutMs = 20_000;
+
+/**
+ * The reference router as anybody runs it: its own process, logs at info into a file, default configuration but for
+ * {@link estimateTimeoutMs}.
+ */
 export async function startProduct(options: ProductOptions): Promise<Running> {
+  const configFile = `${options.logFile}.config.json`;
+  writeFileSync(configFile, JSON.stringify({ limits: { estimate_timeout_ms: estimateTimeoutMs } }));
   return startProgram("examples/router/dist/main.js", {
     env: {
       HOST: "127.0.0.1",
       PORT: "0",
       ADAPTER_ENDPOINTS: JSON.stringify([`http://127.0.0.1:${options.adapterPort}`]),
       LOG_LEVEL: "info",
+      ATP_CONFIG: configFile,
     },
     logFile: options.logFile,
     ...(options.nodeOptions === undefined ? {} : { nodeOptions: options.nodeOptions }),
