@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { AtpError, errorClasses } from "atp-protocol";
+import { AtpError, decodeFrame, errorClasses } from "atp-protocol";
 import type { ErrorContent } from "atp-protocol";
-import { qos as qosSchema, window as windowSchema } from "atp-protocol/schema";
-import * as z from "zod";
-import type { Router } from "../runtime/index.js";
+import type { ExplainRequest, Router } from "../runtime/index.js";
 
 const MAX_BODY_BYTES = 1_048_576;
+/** Of what a peer sent, an answer repeats at most so many characters. */
+const MAX_SHOWN = 100;
 
 /** The text of `GET /metrics`. */
 export interface MetricsSource {
@@ -17,13 +17,6 @@ interface Route {
   readonly method: "GET" | "POST";
   readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 }
-
-const explainBody = z.looseObject({
-  qos: qosSchema.optional(),
-  window: windowSchema.optional(),
-  meta: z.unknown().optional(),
-  payload: z.looseObject({ type: z.string(), content: z.unknown() }),
-});
 
 function json(response: ServerResponse, status: number, body: unknown): void {
   const text = JSON.stringify(body);
@@ -48,22 +41,67 @@ function bearer(request: IncomingMessage): { token?: string } {
 /** The credentials that a request shows in its header. */
 export const credentialsOf = bearer;
 
-async function body(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES)
-      throw new AtpError("ETOOBIG", `The body is over ${MAX_BODY_BYTES} bytes.`, {
-        details: { limit: MAX_BODY_BYTES },
-      });
-    chunks.push(chunk);
-  }
+/** The path that a request names, without its query. Whatever the peer sent, it never throws. */
+export function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "/").split("?", 1)[0] ?? "/";
+}
+
+/** The body as text. What comes beyond the limit is read and dropped, so that the peer gets to read why. */
+function textOf(request: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_BODY_BYTES) {
+        chunks.push(chunk);
+        return;
+      }
+      chunks.length = 0;
+      reject(
+        new AtpError("ETOOBIG", `The body is over ${MAX_BODY_BYTES} bytes.`, { details: { limit: MAX_BODY_BYTES } }),
+      );
+    });
+    request.on("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    request.on("error", reject);
+  });
+}
+
+function parsed(text: string): Record<string, unknown> {
+  let body: unknown;
   try {
-    return JSON.parse(Buffer.concat(chunks).toString("utf8")) as unknown;
+    body = JSON.parse(text);
   } catch (cause) {
     throw new AtpError("EPROTO", "The body is not JSON.", { cause });
   }
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    throw new AtpError("EPROTO", "The body is not a JSON object.");
+  return body as Record<string, unknown>;
+}
+
+/** A dry run's question: members of a SYN, and held to the rules of one. */
+function explainRequest(text: string): ExplainRequest {
+  const { qos, window, meta, payload } = parsed(text);
+  if (payload === undefined) throw new AtpError("EPROTO", "payload is missing: it holds the question.");
+  const head = { v: 1, session_id: "explain", stream_id: "explain", msg_seq: 1, flags: ["SYN"] };
+  let syn: string;
+  try {
+    syn = JSON.stringify({ ...head, qos, window, meta, payload });
+  } catch (cause) {
+    throw new AtpError("EPROTO", "The body is nested too deeply.", { details: { rule: "A3.3" }, cause });
+  }
+  const decoded = decodeFrame(syn, { max_frame_bytes: 2 * MAX_BODY_BYTES });
+  if (!decoded.ok) {
+    const { code, message, rule } = decoded.refusal;
+    throw new AtpError(code, message, { details: { rule } });
+  }
+  const { frame } = decoded;
+  return {
+    payload: frame.payload ?? { type: "", content: undefined },
+    ...(frame.qos === undefined ? {} : { qos: frame.qos }),
+    ...(frame.window === undefined ? {} : { window: frame.window }),
+    ...(frame.meta === undefined ? {} : { meta: frame.meta }),
+  };
 }
 
 /** Part C on the router's own port, the door for OpenAI clients excepted. */
@@ -105,21 +143,7 @@ export function httpApi(
     "/v1/explain": {
       method: "POST",
       handle: async (request, response) => {
-        const parsed = explainBody.safeParse(await body(request));
-        if (!parsed.success) {
-          const issue = parsed.error.issues[0];
-          throw new AtpError("EPROTO", `${issue?.path.join(".") ?? "body"}: ${issue?.message ?? "is malformed"}`);
-        }
-        const { qos, window, meta, payload } = parsed.data;
-        const answer = await router.explain(
-          {
-            payload: { type: payload.type, content: payload.content },
-            ...(qos === undefined ? {} : { qos }),
-            ...(window === undefined ? {} : { window: window as never }),
-            ...(meta === undefined ? {} : { meta }),
-          },
-          bearer(request),
-        );
+        const answer = await router.explain(explainRequest(await textOf(request)), bearer(request));
         if ("error" in answer) refuse(response, answer.error as ErrorContent);
         else json(response, 200, answer);
       },
@@ -129,10 +153,16 @@ export function httpApi(
   };
 
   return (request, response) => {
-    const path = new URL(request.url ?? "/", "http://router").pathname;
+    const path = pathOf(request);
     const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
     if (route === undefined) {
-      refuse(response, new AtpError("ENOROUTE", `There is nothing at ${path}. See the guide on running the stack.`));
+      refuse(
+        response,
+        new AtpError(
+          "ENOROUTE",
+          `There is nothing at ${path.slice(0, MAX_SHOWN)}. See the guide on running the stack.`,
+        ),
+      );
       return;
     }
     if (request.method !== route.method && !(request.method === "HEAD" && route.method === "GET")) {

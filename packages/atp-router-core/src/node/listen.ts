@@ -6,7 +6,7 @@ import { AtpError, closeCodes, defaultLimits } from "atp-protocol";
 import { WebSocketServer } from "ws";
 import type { WebSocket } from "ws";
 import type { Router, SocketHandler } from "../runtime/index.js";
-import { credentialsOf, httpApi, refuse } from "./http-api.js";
+import { credentialsOf, httpApi, pathOf, refuse } from "./http-api.js";
 import type { MetricsSource } from "./http-api.js";
 import { isLoopback, refusedOrigin } from "./origin.js";
 import type { OriginRules } from "./origin.js";
@@ -66,7 +66,7 @@ export async function listen(router: Router, options: ListenOptions = {}): Promi
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
-    if (new URL(request.url ?? "/", "http://router").pathname !== "/ws") {
+    if (pathOf(request) !== "/ws") {
       socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
       return;
     }
@@ -105,28 +105,32 @@ function bind(server: Server, host: string, port: number): Promise<AddressInfo> 
 }
 
 function accept(router: Router, ws: WebSocket, request: IncomingMessage, rules: OriginRules): void {
-  ws.on("error", () => ws.terminate());
+  // Its close is on the way (1007, 1009): the peer gets time to read it.
+  ws.on("error", () => terminateSoon(ws));
   const refused = refusedOrigin(request, rules);
   // Only names that are not ours: a client of another version. Without any name it is JSON.
   const unknown = ws.protocol !== "" && ws.protocol !== JSON_SUBPROTOCOL;
   if (refused !== undefined || unknown) {
-    if (refused !== undefined) ws.close(closeCodes.forbidden, refused.slice(0, 120));
+    // A reason has 123 bytes: what the peer sent is not repeated in it.
+    if (refused !== undefined) ws.close(closeCodes.forbidden, "this host or origin is not allowed");
     else ws.close(closeCodes.version, `the router speaks ${JSON_SUBPROTOCOL}`);
-    setTimeout(() => ws.terminate(), REFUSED_MS).unref();
+    terminateSoon(ws);
     return;
   }
-  let handler: SocketHandler | undefined;
   const port = socketPort(ws, () => handler);
-  handler = router.connect(port, {
+  const handler: SocketHandler = router.connect(port, {
     remote: request.socket.remoteAddress ?? "unknown",
     subprotocol: ws.protocol,
     credentials: credentialsOf(request),
   });
-  const connected = handler;
   ws.on("message", (data: Buffer, binary: boolean) => {
-    if (binary) connected.binary(data);
-    else connected.text(data.toString("utf8"));
+    if (binary) handler.binary(data);
+    else handler.text(data.toString("utf8"));
   });
-  ws.on("pong", () => connected.alive());
-  ws.on("close", (code: number, reason: Buffer) => connected.closed(code, reason.toString("utf8")));
+  ws.on("pong", () => handler.alive());
+  ws.on("close", (code: number, reason: Buffer) => handler.closed(code, reason.toString("utf8")));
+}
+
+function terminateSoon(ws: WebSocket): void {
+  setTimeout(() => ws.terminate(), REFUSED_MS).unref();
 }

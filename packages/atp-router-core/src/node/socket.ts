@@ -9,7 +9,7 @@ const DRAIN_LOOK_MS = 50;
  * A `ws` socket as the router needs it: everything sent in one turn of the event loop leaves in one write, because a write per
  * frame is a quarter of a router's CPU.
  */
-export function socketPort(ws: WebSocket, handler: () => SocketHandler | undefined): SocketPort {
+export function socketPort(ws: WebSocket, handler: () => SocketHandler): SocketPort {
   const net = (ws as unknown as { _socket: Socket })._socket;
   net.setNoDelay(true);
   let corked = false;
@@ -23,7 +23,7 @@ export function socketPort(ws: WebSocket, handler: () => SocketHandler | undefin
 
   function report(): void {
     const waiting = ws.bufferedAmount;
-    handler()?.flushed(waiting);
+    handler().flushed(waiting);
     if (waiting === 0 || looking !== undefined || ws.readyState !== ws.OPEN) return;
     net.once("drain", look);
     looking = setTimeout(look, DRAIN_LOOK_MS);
