@@ -47,7 +47,7 @@ export class RawSocket {
         },
       });
       upgrade.on("upgrade", (response, socket, head) => {
-        if (response.headers["sec-websocket-accept"] === accept) resolve(new RawSocket(socket as Socket, head));
+        if (response.headers["sec-websocket-accept"] === accept) resolve(new RawSocket(socket, head));
         else reject(new Error("the handshake's key is wrong"));
       });
       upgrade.on("response", (response) => reject(new Error(`no upgrade: ${String(response.statusCode)}`)));
