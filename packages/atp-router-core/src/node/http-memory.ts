@@ -1,5 +1,4 @@
-import type { CallOptions, MemoryPort } from "../ports/index.js";
-import type { Clock } from "../ports/index.js";
+import type { CallOptions, Clock, MemoryPort } from "../ports/index.js";
 import { systemClock } from "../runtime/index.js";
 
 /** Where a memory gateway is. */
@@ -12,6 +11,11 @@ export interface HttpMemoryOptions {
   readonly clock?: Clock;
 }
 
+/** A segment of a path; `.` and `..` would lead out of its tenant, also escaped (C2.1). */
+const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/;
+/** The longest time that timers take. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 /** A memory gateway over HTTP (part C). Throws when it cannot be reached or refuses; a missing object is `undefined`. */
 export function httpMemory(options: HttpMemoryOptions): MemoryPort {
   const base = options.url.replace(/\/+$/, "");
@@ -20,18 +24,25 @@ export function httpMemory(options: HttpMemoryOptions): MemoryPort {
     options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
 
   function address(namespace: string, key: string): string {
-    const path = [...namespace.split("/"), key].map(encodeURIComponent).join("/");
-    return `${base}/v1/memory/${path}`;
+    const segments = [...namespace.split("/"), key];
+    const wrong = segments.find((segment) => !SEGMENT.test(segment));
+    if (wrong !== undefined) throw new Error(`${JSON.stringify(wrong.slice(0, 128))} is no segment of a memory path`);
+    return `${base}/v1/memory/${segments.join("/")}`;
   }
 
   function signalOf({ deadlineAt, signal }: CallOptions): AbortSignal {
-    const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(deadlineAt - clock.now())));
+    const timeout = AbortSignal.timeout(Math.min(MAX_TIMEOUT_MS, Math.max(1, Math.ceil(deadlineAt - clock.now()))));
     return signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
   }
 
   return {
     async get(namespace, key, callOptions) {
-      const response = await fetch(address(namespace, key), { headers, signal: signalOf(callOptions) });
+      const response = await fetch(address(namespace, key), {
+        headers,
+        // A token goes where configuration says, nowhere else.
+        redirect: "error",
+        signal: signalOf(callOptions),
+      });
       if (response.status === 404) {
         await response.body?.cancel();
         return undefined;
@@ -43,6 +54,7 @@ export function httpMemory(options: HttpMemoryOptions): MemoryPort {
     async put(namespace, key, object, callOptions) {
       const response = await fetch(address(namespace, key), {
         method: "PUT",
+        redirect: "error",
         headers: { ...headers, "content-type": "application/json" },
         body: JSON.stringify({ object }),
         signal: signalOf(callOptions),
