@@ -7,22 +7,29 @@ import { adapterAddress } from "./config-rules.js";
 import type { ConfigFile } from "./config-schema.js";
 import type { ProcessConfig } from "./config.js";
 import { grpcAdapter } from "./grpc-adapter.js";
+import type { GrpcAdapterOptions } from "./grpc-adapter.js";
 import { httpMemory } from "./http-memory.js";
 
+/** Hears of what an adapter does wrong but can be worked with. */
+export type AdapterWarning = (adapter: string, message: string) => void;
+
 /** A router as a process configuration describes it. @throws Error when a policy rule does not compile */
-export function routerFromConfig(config: ProcessConfig, observer?: Observer): Router {
-  return createRouter(routerConfig(config, observer));
+export function routerFromConfig(config: ProcessConfig, observer?: Observer, warn?: AdapterWarning): Router {
+  return createRouter(routerConfig(config, observer, warn));
 }
 
 /** The same as a value, to change before `createRouter`. */
-export function routerConfig(config: ProcessConfig, observer?: Observer): RouterConfig {
+export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: AdapterWarning): RouterConfig {
   const { file } = config;
+  const warning = (url: string): Pick<GrpcAdapterOptions, "warn"> =>
+    warn === undefined ? {} : { warn: (message) => warn(url, message) };
   const listed = new Set(file.adapters?.map(({ url }) => adapterAddress(url)));
   const adapters = [
     ...(file.adapters ?? []).map(
       ({ url, name, tags, price, max_parallel: maxParallel, context_tokens: contextTokens }) =>
         grpcAdapter({
           url: adapterAddress(url),
+          ...warning(url),
           ...(name === undefined ? {} : { name }),
           ...(tags === undefined ? {} : { tags }),
           ...(price === undefined ? {} : { price: { inPerMtok: price.in, outPerMtok: price.out } }),
@@ -31,7 +38,7 @@ export function routerConfig(config: ProcessConfig, observer?: Observer): Router
         }),
     ),
     // An endpoint that the file describes too is one adapter.
-    ...config.adapterEndpoints.filter((url) => !listed.has(url)).map((url) => grpcAdapter(url)),
+    ...config.adapterEndpoints.filter((url) => !listed.has(url)).map((url) => grpcAdapter({ url, ...warning(url) })),
   ];
   const memory = config.memoryUrl;
   const limits = file.limits === undefined ? undefined : limitsOf(file.limits);

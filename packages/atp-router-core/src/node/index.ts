@@ -6,6 +6,7 @@ export { readConfig } from "./config.js";
 export type { ConfigResult, ProcessConfig } from "./config.js";
 export type { ConfigFile } from "./config-schema.js";
 export { routerConfig, routerFromConfig } from "./from-config.js";
+export type { AdapterWarning } from "./from-config.js";
 export { grpcAdapter } from "./grpc-adapter.js";
 export type { GrpcAdapterOptions } from "./grpc-adapter.js";
 export type { MetricsSource } from "./http-api.js";

@@ -89,7 +89,10 @@ export async function listen(router: Router, options: ListenOptions = {}): Promi
           resolve();
         });
         server.closeIdleConnections();
-        for (const ws of sockets.clients) ws.close(closeCodes.goingAway, "the router shuts down");
+        // What this turn of the event loop has said leaves at its end.
+        setImmediate(() => {
+          for (const ws of sockets.clients) ws.close(closeCodes.goingAway, "the router shuts down");
+        });
       }),
   };
 }

@@ -20,7 +20,9 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
   const log = createLogger(config.logLevel);
   const metrics = createMetrics();
   try {
-    const router = routerFromConfig(config, observers(logObserver(log), metrics.observer));
+    const router = routerFromConfig(config, observers(logObserver(log), metrics.observer), (adapter, reason) =>
+      log.warn({ adapter, reason }, "adapter answered out of bounds"),
+    );
     const server = config.file.server;
     const listener = await listen(router, {
       host: config.host,

@@ -1,155 +1,179 @@
-import { describe, expect, it } from "vitest";
+import type { Telemetry } from "atp-protocol";
 import { pino } from "pino";
-import { createMetrics, logObserver, observers } from "../../src/node/index.js";
+import { describe, expect, it } from "vitest";
+import { logObserver, observers } from "../../src/node/log.js";
+import { createMetrics } from "../../src/node/metrics.js";
 import type { Observation } from "../../src/ports/index.js";
 
-const ended: Observation = {
+const telemetry: Telemetry = {
+  tokens: 37,
+  usd: 90,
+  latency_ms: 1_200,
+  in_tokens: 12,
+  out_tokens: 25,
+  ttfp_ms: 80,
+  queue_ms: 4,
+  strategy: "fanout",
+  adapters: [
+    { name: "cheap", outcome: "ok", attempt: 0, in_tokens: 5, out_tokens: 10, usd: 30 },
+    {
+      name: "dear",
+      outcome: "failed",
+      attempt: 0,
+      in_tokens: 7,
+      out_tokens: 15,
+      usd: 60,
+      error: { code: "unavailable", message: "gone" },
+    },
+  ],
+};
+
+const ended = (more: Partial<Extract<Observation, { t: "stream.ended" }>> = {}): Observation => ({
   t: "stream.ended",
-  key: "s1/st1",
+  key: "k/st1",
   tenant: "acme",
   qos: "gold",
   strategy: "fanout",
   taskType: "qa",
   outcome: "final",
-  telemetry: {
-    tokens: 12,
-    usd: 15,
-    latency_ms: 40,
-    ttfp_ms: 30,
-    queue_ms: 2,
-    adapters: [
-      {
-        name: "cheap",
-        outcome: "ok",
-        attempt: 0,
-        in_tokens: 10,
-        out_tokens: 2,
-        usd: 15,
-        ttfp_ms: 30,
-        latency_ms: 39,
-      },
-      { name: "deep", outcome: "failed", attempt: 0, in_tokens: 0, out_tokens: 0, usd: 0 },
-    ],
-  },
+  telemetry,
+  ...more,
+});
+
+const violation: Observation = {
+  t: "violation",
+  remote: "10.0.0.9",
+  error: { code: "EPROTO", message: "no v", retry: "never", processed: "no" },
 };
 
-const seen: readonly Observation[] = [
-  ended,
-  {
-    ...ended,
-    outcome: "EBUDGET",
-    qos: "bronze",
-    strategy: "",
-    telemetry: { tokens: 0, usd: 0, latency_ms: 3 },
-  },
-  { t: "stream.decision", key: "s1/st1", tenant: "acme", record: { plan: "fanout" } },
-  { t: "adapter.status", adapter: "cheap", from: "DOWN", to: "READY", reason: "answered" },
-  { t: "adapter.status", adapter: "deep", from: "READY", to: "DOWN", reason: "cannot be reached" },
-  {
-    t: "adapter.failed",
-    adapter: "deep",
-    key: "s1/st1",
-    failure: { kind: "unavailable", message: "provider down", sent: true },
-  },
-  { t: "adapter.overrun", adapter: "cheap", key: "s1/st1", held: 10, used: 12, dimension: "usdMicros" },
-  { t: "policy.denied", key: "s1/st2", tenant: "acme", reasons: ["tool web is not allowed"] },
+/** One of each that a router tells. */
+const all: readonly Observation[] = [
+  ended(),
+  ended({ outcome: "EBUDGET", qos: "bronze", telemetry: { tokens: 0, usd: 0, latency_ms: 3, adapters: [] } }),
+  { t: "stream.decision", key: "k/st1", tenant: "acme", record: { why: ["cheap first"] } },
+  { t: "adapter.status", adapter: "cheap", from: "DOWN", to: "READY", reason: "it is well" },
+  { t: "adapter.status", adapter: "dear", from: "READY", to: "DOWN", reason: "cannot be reached" },
+  { t: "adapter.failed", adapter: "dear", key: "k/st1", failure: { kind: "unavailable", message: "gone", sent: true } },
+  { t: "adapter.overrun", adapter: "dear", key: "k/st1", held: 10, used: 15, dimension: "tokens" },
+  { t: "policy.denied", key: "k/st2", tenant: "acme", reasons: ["tool shell is not allowed"] },
   { t: "socket.opened", sockets: 2 },
   { t: "socket.closed", sockets: 1, code: 1000 },
-  {
-    t: "violation",
-    error: { code: "EPROTO", message: "not JSON", retry: "never", processed: "no", details: { rule: "A3" } },
-    remote: "127.0.0.1",
-  },
-  { t: "defect", id: "d1", where: "stream", error: new Error("oops") },
+  violation,
+  { t: "defect", id: "d-1", where: "leg.chunk", error: new Error("broken") },
 ];
 
-describe("createMetrics", () => {
-  it("counts what a router tells, by names that queries can rely on", async () => {
-    const metrics = createMetrics();
-    for (const observation of seen) metrics.observer.observe(observation);
-    const lines = (await metrics.metrics()).split("\n");
-    expect(lines).toEqual(
+function logged(level: string, observations: readonly Observation[]): Record<string, unknown>[] {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino(
+    { level, base: null, timestamp: false },
+    { write: (line) => void lines.push(JSON.parse(line) as never) },
+  );
+  const observer = logObserver(log);
+  for (const observation of observations) observer.observe(observation);
+  return lines;
+}
+
+describe("metrics", () => {
+  it("count streams, calls, tokens, money, adapters, sockets and refusals, each under its labels", async () => {
+    const { observer, metrics, contentType } = createMetrics();
+    for (const observation of all) observer.observe(observation);
+    observer.observe(ended());
+    const text = await metrics();
+    expect(contentType).toMatch(/^text\/plain/);
+    const samples = text.split("\n").filter((line) => line.startsWith("atp_") && !line.includes("_bucket"));
+    expect(samples).toEqual(
       expect.arrayContaining([
-        'atp_streams_total{qos="gold",strategy="fanout",outcome="final"} 1',
-        'atp_streams_total{qos="bronze",strategy="",outcome="EBUDGET"} 1',
-        'atp_stream_seconds_count{qos="gold"} 1',
-        'atp_stream_seconds_sum{qos="gold"} 0.04',
-        'atp_first_partial_seconds_sum{qos="gold"} 0.03',
-        'atp_queue_seconds_sum{qos="gold"} 0.002',
-        'atp_adapter_calls_total{adapter="cheap",outcome="ok"} 1',
-        'atp_adapter_calls_total{adapter="deep",outcome="failed"} 1',
+        'atp_streams_total{qos="gold",strategy="fanout",outcome="final"} 2',
+        'atp_streams_total{qos="bronze",strategy="fanout",outcome="EBUDGET"} 1',
+        'atp_stream_seconds_sum{qos="gold"} 2.4',
+        'atp_stream_seconds_count{qos="gold"} 2',
+        'atp_first_partial_seconds_sum{qos="gold"} 0.16',
+        'atp_queue_seconds_count{qos="gold"} 2',
+        'atp_adapter_calls_total{adapter="cheap",outcome="ok"} 2',
+        'atp_adapter_calls_total{adapter="dear",outcome="failed"} 2',
         'atp_tokens_total{adapter="cheap",direction="in"} 10',
-        'atp_tokens_total{adapter="cheap",direction="out"} 2',
-        'atp_usd_micros_total{adapter="cheap"} 15',
+        'atp_tokens_total{adapter="dear",direction="out"} 30',
+        'atp_usd_micros_total{adapter="dear"} 120',
         'atp_adapter_up{adapter="cheap"} 1',
-        'atp_adapter_up{adapter="deep"} 0',
-        'atp_adapter_overruns_total{adapter="cheap",dimension="usdMicros"} 1',
+        'atp_adapter_up{adapter="dear"} 0',
+        'atp_adapter_overruns_total{adapter="dear",dimension="tokens"} 1',
         "atp_policy_denials_total 1",
         "atp_sockets 1",
         'atp_violations_total{code="EPROTO"} 1',
         "atp_defects_total 1",
       ]),
     );
-    expect(lines.some((line) => line.startsWith("process_resident_memory_bytes "))).toBe(true);
+    expect(samples.join("\n")).not.toContain('atp_first_partial_seconds_count{qos="bronze"}');
   });
 
-  it("keeps the counts of two routers of one process apart", async () => {
-    const [one, other] = [createMetrics(), createMetrics()];
-    one.observer.observe(ended);
-    expect(await other.metrics()).not.toContain('outcome="final"');
+  it("of two routers in one process are apart", async () => {
+    const one = createMetrics();
+    const other = createMetrics();
+    one.observer.observe(ended());
+    expect(await other.metrics()).not.toContain('atp_streams_total{qos="gold"');
+  });
+
+  it("carry no label that a client can make up", async () => {
+    const { observer, metrics } = createMetrics();
+    for (const observation of all) observer.observe(observation);
+    const text = await metrics();
+    for (const free of ["acme", "k/st1", "10.0.0.9", "qa"]) expect(text).not.toContain(free);
   });
 });
 
-function logged(level: string): Record<string, unknown>[] {
-  const lines: string[] = [];
-  const log = pino({ level, base: null }, { write: (line: string) => void lines.push(line) });
-  for (const observation of seen) logObserver(log).observe(observation);
-  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-}
-
-describe("logObserver", () => {
-  it("writes one line for each stream that ended, with its bill", () => {
-    const streams = logged("info").filter(({ outcome }) => outcome !== undefined);
-    expect(streams).toMatchObject([
+describe("the log", () => {
+  it("has one line for each ended stream at info, with its bill", () => {
+    expect(logged("info", [ended()])).toEqual([
       {
         level: 30,
-        key: "s1/st1",
+        key: "k/st1",
         tenant: "acme",
         qos: "gold",
         strategy: "fanout",
+        taskType: "qa",
         outcome: "final",
-        tokens: 12,
-        usd: 15,
-        latencyMs: 40,
-        adapters: ["cheap:ok", "deep:failed"],
+        tokens: 37,
+        usd: 90,
+        latencyMs: 1_200,
+        ttfpMs: 80,
+        queueMs: 4,
+        adapters: ["cheap:ok", "dear:failed"],
+        msg: "stream ended",
       },
-      { outcome: "EBUDGET", tokens: 0 },
     ]);
+    expect(logged("warn", [ended()])).toEqual([]);
   });
 
-  it.each([
-    ["silent", []],
-    ["error", ["d1"]],
-    // Overrun, failure, an adapter gone, a violation and the defect.
-    ["warn", [40, 40, 40, 40, 50]],
-  ] as const)("at %s it writes no more than was asked for", (level, expected) => {
-    const lines = logged(level);
-    expect(lines).toHaveLength(expected.length);
+  it("warns of what goes wrong, tells defects as errors, and keeps the rest for debug", () => {
+    const at = (level: string): unknown[] => logged(level, all).map(({ msg }) => msg);
+    expect(at("error")).toEqual(["defect"]);
+    expect(at("warn")).toEqual([
+      "adapter status",
+      "adapter call failed",
+      "adapter billed above its hold",
+      "frame refused",
+      "defect",
+    ]);
+    expect(at("debug")).toHaveLength(all.length);
+    expect(at("silent")).toEqual([]);
   });
 
-  it("says of a defect what is needed to find it", () => {
-    expect(logged("error")).toMatchObject([{ id: "d1", where: "stream", err: { message: "oops" } }]);
+  it("names a defect by the id that the client was told, with its stack", () => {
+    const [line] = logged("error", all);
+    expect(line).toMatchObject({ id: "d-1", where: "leg.chunk", err: { message: "broken" } });
+    expect((line?.["err"] as { stack: string }).stack).toContain("observers.test.ts");
   });
 });
 
 describe("observers", () => {
-  it("tells each of them, in order", () => {
+  it("all hear everything, in order", () => {
     const heard: string[] = [];
-    const all = observers(
-      { observe: ({ t }) => void heard.push(`a ${t}`) },
-      { observe: ({ t }) => void heard.push(`b ${t}`) },
+    const both = observers(
+      { observe: (o) => void heard.push(`a ${o.t}`) },
+      { observe: (o) => void heard.push(`b ${o.t}`) },
     );
-    all.observe(ended);
-    expect(heard).toEqual(["a stream.ended", "b stream.ended"]);
+    both.observe(violation);
+    both.observe({ t: "socket.opened", sockets: 1 });
+    expect(heard).toEqual(["a violation", "b violation", "a socket.opened", "b socket.opened"]);
   });
 });

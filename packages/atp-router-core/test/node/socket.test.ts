@@ -12,11 +12,17 @@ class FakeWebSocket {
   readonly done: string[] = [];
   readonly _socket = Object.assign(new EventEmitter(), {
     setNoDelay: (on: boolean) => this.done.push(`noDelay ${on}`),
-    cork: () => this.done.push("cork"),
-    uncork: () => this.done.push("uncork"),
+    write: (bytes: Buffer) => this.done.push(`write ${bytes.toString("latin1").replace(/[^a-z]/g, "")}`),
   });
-  send(data: string): void {
-    this.done.push(data);
+  send(data: Uint8Array): void {
+    this.done.push(String(data));
+  }
+  ping(): void {
+    this.done.push("ping");
+  }
+  close(code: number): void {
+    this.readyState = 2;
+    this.done.push(`close ${code}`);
   }
 }
 
@@ -40,14 +46,36 @@ describe("socketPort", () => {
     port.send("a");
     port.send("b");
     port.send("c");
-    expect(ws.done).toEqual(["noDelay true", "cork", "a", "b", "c"]);
+    expect(ws.done).toEqual(["noDelay true"]);
     expect(flushed).toEqual([]);
     vi.runAllTimers();
-    expect(ws.done.slice(5)).toEqual(["uncork"]);
+    expect(ws.done.slice(1)).toEqual(["write abc"]);
     expect(flushed).toEqual([0]);
     port.send("d");
     vi.runAllTimers();
-    expect(ws.done.slice(6)).toEqual(["cork", "d", "uncork"]);
+    expect(ws.done.slice(2)).toEqual(["write d"]);
+  });
+
+  it("keeps order among text, bytes, pings and the close", () => {
+    const ws = new FakeWebSocket();
+    const port = socketPort(ws as unknown as WebSocket, () => handler(nothing));
+    port.send("a");
+    port.send(new Uint8Array([1, 2]));
+    port.send("b");
+    port.ping();
+    port.send("c");
+    port.close(1000, "done");
+    vi.runAllTimers();
+    expect(ws.done.slice(1)).toEqual(["write a", "1,2", "write b", "ping", "write c", "close 1000"]);
+  });
+
+  it("lets no batch grow without end", () => {
+    const ws = new FakeWebSocket();
+    const port = socketPort(ws as unknown as WebSocket, () => handler(nothing));
+    for (let i = 0; i < 10; i++) port.send("x".repeat(20_000));
+    expect(ws.done.filter((line) => line.startsWith("write"))).toHaveLength(2);
+    vi.runAllTimers();
+    expect(ws.done.slice(1).join("").length).toBe(200_000 + 3 * "write ".length);
   });
 
   it("tells of what waits until it is gone, at each drain and meanwhile", () => {
