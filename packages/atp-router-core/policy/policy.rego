@@ -6,11 +6,10 @@ import rego.v1
 
 allow_tools := {"fs.read"}
 
-denied_tools contains tool if {
-	some tool in input.tool_permissions
-	not tool in allow_tools
-}
+# In the order asked, as the CEL form gives them.
+denied := [tool | some tool in input.tool_permissions; not tool in allow_tools]
 
-reasons := [sprintf("tool %s is not allowed", [tool]) | some tool in sort(denied_tools)]
+reasons := [sprintf("tool %s is not allowed", [tool]) | some tool in denied]
 
-decision := {"allow": count(denied_tools) == 0, "reasons": reasons}
+# Without a list to judge the decision is undefined, which the router takes as a denial.
+decision := {"allow": count(denied) == 0, "reasons": reasons} if is_array(input.tool_permissions)

@@ -30,7 +30,8 @@ export function toDecision(answer: unknown, engine: string, denial: string): Pol
   const { allow, reasons, lane, window, require_tags: requireTags, quorum } = parsed.data;
   return {
     allow,
-    reasons: reasons ?? (allow ? [] : [denial]),
+    // A denial without a reason helps nobody.
+    reasons: reasons === undefined || (!allow && reasons.length === 0) ? (allow ? [] : [denial]) : reasons,
     ...(lane === undefined ? {} : { lane }),
     ...(window === undefined
       ? {}

@@ -131,6 +131,13 @@ describe("OPA fails closed", () => {
     expect(await opaPolicy({ url }).decide(input(), options)).toMatchObject({ allow: false });
   });
 
+  it("a denial without a reason gets one", async () => {
+    const url = await opaStub(() => ({ body: { result: { allow: false, reasons: [] } } }));
+    const { allow, reasons } = await opaPolicy({ url }).decide(input(), options);
+    expect(allow).toBe(false);
+    expect(reasons).toHaveLength(1);
+  });
+
   it.each<{ name: string; answer: Parameters<typeof opaStub>[0] }>([
     { name: "an error status", answer: () => ({ status: 500 }) },
     { name: "an answer that is no decision", answer: () => ({ body: { result: "allow" } }) },
