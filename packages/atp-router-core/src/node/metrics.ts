@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Observation, Observer } from "../ports/index.js";
+import type { Router } from "../runtime/index.js";
 import type { MetricsSource } from "./http-api.js";
 
 /** Seconds; from a local answer to a slow model's. */
@@ -8,7 +9,12 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 /** Prometheus metrics of a router: an observer that counts, and the text that `GET /metrics` answers. */
 export interface RouterMetrics extends MetricsSource {
   readonly observer: Observer;
+  /** Adds what this router is now to each answer: streams and adapters. Without it an adapter is known from its first change on. */
+  follow(router: Pick<Router, "view">): void;
 }
+
+/** Whether an adapter of this status can be asked. */
+const upStatus: ReadonlySet<string> = new Set(["READY", "BUSY"]);
 
 /** Counts what a router tells. Everything is counted when a stream ends, nothing per chunk. */
 export function createMetrics(): RouterMetrics {
@@ -44,11 +50,36 @@ export function createMetrics(): RouterMetrics {
     labelNames: ["adapter"],
     registers,
   });
+  let followed: Pick<Router, "view"> | undefined;
   const up = new Gauge({
     name: "atp_adapter_up",
     help: "1 while the adapter can be asked.",
     labelNames: ["adapter"],
     registers,
+    collect() {
+      if (followed === undefined) return;
+      this.reset();
+      for (const { info, status } of followed.view().adapters)
+        this.set({ adapter: info.name }, upStatus.has(status) ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: "atp_adapter_running",
+    help: "Calls that run at the adapter.",
+    labelNames: ["adapter"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { info, running } of followed?.view().adapters ?? []) this.set({ adapter: info.name }, running);
+    },
+  });
+  new Gauge({
+    name: "atp_streams_open",
+    help: "Streams that have not ended.",
+    registers,
+    collect() {
+      if (followed !== undefined) this.set(followed.view().streams);
+    },
   });
   const overruns = new Counter({
     name: "atp_adapter_overruns_total",
@@ -87,7 +118,7 @@ export function createMetrics(): RouterMetrics {
         return;
       }
       case "adapter.status":
-        up.set({ adapter: o.adapter }, o.to === "READY" || o.to === "BUSY" ? 1 : 0);
+        if (followed === undefined) up.set({ adapter: o.adapter }, upStatus.has(o.to) ? 1 : 0);
         return;
       case "adapter.overrun":
         overruns.inc({ adapter: o.adapter, dimension: o.dimension });
@@ -111,5 +142,12 @@ export function createMetrics(): RouterMetrics {
     }
   }
 
-  return { observer: { observe }, contentType: registry.contentType, metrics: () => registry.metrics() };
+  return {
+    observer: { observe },
+    contentType: registry.contentType,
+    metrics: () => registry.metrics(),
+    follow(router) {
+      followed = router;
+    },
+  };
 }

@@ -23,6 +23,7 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
     const router = routerFromConfig(config, observers(logObserver(log), metrics.observer), (adapter, reason) =>
       log.warn({ adapter, reason }, "adapter answered out of bounds"),
     );
+    metrics.follow(router);
     const server = config.file.server;
     const listener = await listen(router, {
       host: config.host,

@@ -75,11 +75,11 @@ function logged(level: string, observations: readonly Observation[]): Record<str
 
 describe("metrics", () => {
   it("count streams, calls, tokens, money, adapters, sockets and refusals, each under its labels", async () => {
-    const { observer, metrics, contentType } = createMetrics();
-    for (const observation of all) observer.observe(observation);
-    observer.observe(ended());
-    const text = await metrics();
-    expect(contentType).toMatch(/^text\/plain/);
+    const metrics = createMetrics();
+    for (const observation of all) metrics.observer.observe(observation);
+    metrics.observer.observe(ended());
+    const text = await metrics.metrics();
+    expect(metrics.contentType).toMatch(/^text\/plain/);
     const samples = text.split("\n").filter((line) => line.startsWith("atp_") && !line.includes("_bucket"));
     expect(samples).toEqual(
       expect.arrayContaining([
@@ -106,6 +106,29 @@ describe("metrics", () => {
     expect(samples.join("\n")).not.toContain('atp_first_partial_seconds_count{qos="bronze"}');
   });
 
+  it("show the router as it is at each answer, adapters that never changed too", async () => {
+    const metrics = createMetrics();
+    const adapter = (name: string, status: "READY" | "DOWN", running: number) => ({
+      info: { id: name, name, tags: [] },
+      status,
+      running,
+    });
+    let adapters = [adapter("a", "READY", 2), adapter("b", "DOWN", 0)];
+    metrics.follow({ view: () => ({ adapters, lanes: {}, streams: 3, sockets: 1, draining: false }) });
+    const first = await metrics.metrics();
+    for (const sample of [
+      'atp_adapter_up{adapter="a"} 1',
+      'atp_adapter_up{adapter="b"} 0',
+      'atp_adapter_running{adapter="a"} 2',
+      "atp_streams_open 3",
+    ])
+      expect(first).toContain(sample);
+    adapters = [adapter("b", "READY", 1)];
+    const next = await metrics.metrics();
+    expect(next).toContain('atp_adapter_up{adapter="b"} 1');
+    expect(next).not.toContain('adapter="a"');
+  });
+
   it("of two routers in one process are apart", async () => {
     const one = createMetrics();
     const other = createMetrics();
@@ -114,9 +137,9 @@ describe("metrics", () => {
   });
 
   it("carry no label that a client can make up", async () => {
-    const { observer, metrics } = createMetrics();
-    for (const observation of all) observer.observe(observation);
-    const text = await metrics();
+    const metrics = createMetrics();
+    for (const observation of all) metrics.observer.observe(observation);
+    const text = await metrics.metrics();
     for (const free of ["acme", "k/st1", "10.0.0.9", "qa"]) expect(text).not.toContain(free);
   });
 });
