@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { Client, connectivityState, credentials, Metadata, status } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
 import type { ChannelOptions, ServiceError } from "@grpc/grpc-js";
 import {
   EstimateRequestSchema,
@@ -87,7 +87,6 @@ export function grpcAdapter(adapter: string | GrpcAdapterOptions): AdapterPort {
   const options: GrpcAdapterOptions = typeof adapter === "string" ? { url: adapter } : adapter;
   const clock = options.clock ?? systemClock();
   const client = connect(options.url);
-  const everConnected = watchFirstConnection(client);
   const target = client.getChannel().getTarget();
   const running = new Set<() => void>();
   const told = new Set<string>();
@@ -101,10 +100,9 @@ export function grpcAdapter(adapter: string | GrpcAdapterOptions): AdapterPort {
     options.warn?.(message);
   }
 
-  /** The library names a peer once a call has one; before it names its target, or nothing while it cannot know. */
+  /** Whether an ended call had a connection: the library names its peer then, and the channel's target otherwise. */
   function connected(call: Call): boolean {
-    const peer = call.getPeer();
-    return peer === "unknown" ? everConnected() : peer !== target;
+    return call.getPeer() !== target;
   }
 
   function deadline(deadlineAt: number): number {
@@ -212,19 +210,6 @@ function connect(address: string): Client {
     // A proxy of the environment leads out of this machine.
     isLoopback(url.hostname) ? { ...channelOptions, "grpc.enable_http_proxy": 0 } : channelOptions,
   );
-}
-
-/** Tells whether the channel ever had a connection: without one no call can have left. */
-function watchFirstConnection(client: Client): () => boolean {
-  const channel = client.getChannel();
-  let connected = false;
-  const look = (): void => {
-    const now = channel.getConnectivityState(false);
-    if (now === connectivityState.READY) connected = true;
-    else if (now !== connectivityState.SHUTDOWN) channel.watchConnectivityState(now, Infinity, look);
-  };
-  look();
-  return () => connected;
 }
 
 /** What every call tells of its origin (B.5). */

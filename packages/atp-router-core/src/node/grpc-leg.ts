@@ -11,7 +11,7 @@ export interface LegTools {
   readonly reader: PieceReader;
   /** The failure of a call that ended with a status. */
   failureOf(error: ServiceError): Failure;
-  /** Whether the call may have left the router. */
+  /** Whether a call that ended had left the router. */
   sent(): boolean;
   /** Called once, before the sink hears of the end. */
   ended(): void;
@@ -106,9 +106,8 @@ export function followCall(call: ClientReadableStream<Buffer>, sink: LegSink, to
     },
     cancel(reason) {
       if (over) return;
-      const sent = tools.sent();
       call.cancel();
-      end({ failure: { kind: "cancelled", message: reason, sent } });
+      end({ failure: { kind: "cancelled", message: reason, sent: tools.sent() } });
     },
   };
 }

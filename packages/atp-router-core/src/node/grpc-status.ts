@@ -38,8 +38,6 @@ const kinds: Readonly<Partial<Record<number, FailureKind>>> = {
   [status.UNAUTHENTICATED]: "rejected",
 };
 
-/** What the client library says of a deadline that passed before the call got a connection. */
-const neverLeft = /^Deadline exceeded after .*(name resolution|metadata filters|LB pick)$/;
 /** What it says when it refused a message itself: an adapter's fault, not its capacity. */
 const tooLarge = /^Received message (larger than max|that decompresses)/;
 
@@ -50,19 +48,18 @@ const MAX_MESSAGE = 500;
 export interface CallEnd {
   /** The router cancelled it; a CANCELLED that it did not ask for is the adapter's end. */
   readonly cancelledHere: boolean;
-  /** The call may have got a connection. */
+  /** The call got a connection, so that the adapter may have seen it. */
   readonly connected: boolean;
 }
 
 /** The failure of a call that ended with a gRPC status. */
 export function statusFailure(error: ServiceError, { cancelledHere, connected }: CallEnd): Failure {
-  const sent = connected && !(error.code === status.DEADLINE_EXCEEDED && neverLeft.test(error.details));
   const kind = kindOf(error, cancelledHere);
   const retryAfterMs = pushback(error);
   return {
     kind,
     message: messageOf(error, kind, connected),
-    sent,
+    sent: connected,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
 }

@@ -471,6 +471,27 @@ describe("Stream", () => {
     expect(sink.ends).toMatchObject([{ failure: { kind: "protocol" } }]);
   });
 
+  it("waits with a bad status too until what came before it was wanted", async () => {
+    let fail: () => void = () => undefined;
+    const { port } = await served({
+      stream: (call) => {
+        for (let i = 0; i < 5; i++) call.write(partial(String(i)));
+        fail = () => call.emit("error", { code: status.UNAVAILABLE, details: "gone" });
+      },
+    });
+    const { sink, handle } = ask(port, 2);
+    await sink.until(({ chunks }) => chunks.length === 2);
+    await port.health(soon());
+    fail();
+    await port.health(soon());
+    await port.health(soon());
+    expect(sink.ends).toEqual([]);
+    handle.demand(10);
+    await sink.ended();
+    expect(sink.text).toBe("01234");
+    expect(sink.ends).toEqual([{ failure: { kind: "unavailable", message: "gone", sent: true } }]);
+  });
+
   it("B.8, A9.5: a cancel reaches the adapter within 50 ms and ends the call once", async () => {
     let stoppedAt = 0;
     let stopped: () => void = () => undefined;
@@ -522,16 +543,35 @@ describe("the connection", () => {
     expect(sink.ends).toEqual([{ failure: { kind: "unavailable", message: "cannot be reached", sent: false } }]);
   });
 
-  it("a call that waits for a connection was never sent: at its deadline, at its cancel", async () => {
-    // Takes connections and says nothing, as a host does that is overloaded.
+  /** Takes connections and says nothing, as a host does that is overloaded. */
+  async function silentServer(at = 0): Promise<string> {
     const sockets: Socket[] = [];
     const silent = createServer((socket) => void sockets.push(socket));
-    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => silent.listen(at, "127.0.0.1", resolve));
     cleanups.push(() => {
       for (const socket of sockets) socket.destroy();
       silent.close();
     });
-    const port = adapterAt(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    return `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  }
+
+  it("a call that waits for another connection was never sent either", async () => {
+    const { server, port } = await served({});
+    await port.health(soon());
+    server.kill();
+    await silentServer(server.port);
+    const failures: { kind: string; sent: boolean }[] = [];
+    const quote = (): Promise<unknown> =>
+      port.estimate(question, { deadlineAt: clock.now() + 60 }).catch((error: unknown) => {
+        failures.push((error as { failure: { kind: string; sent: boolean } }).failure);
+      });
+    // Until the library tries again its calls fail at once; then they wait.
+    while (failures.at(-1)?.kind !== "timeout") await quote();
+    expect(failures.at(-1)).toMatchObject({ kind: "timeout", sent: false });
+  });
+
+  it("a call that waits for a connection was never sent: at its deadline, at its cancel", async () => {
+    const port = adapterAt(await silentServer());
     const late = ask(port, 1, { deadlineAt: clock.now() + 60 });
     await late.sink.ended();
     expect(late.sink.ends).toMatchObject([{ failure: { kind: "timeout", sent: false } }]);
