@@ -41,7 +41,10 @@ module.exports = {
       comment: "ports, runtime and edges never appear in a pure room",
       severity: "error",
       from: { path: `${core}/${pure}/` },
-      to: { path: "^packages/", pathNot: [`${core}/${pure}/`, "^packages/atp-protocol/src/(index|frame|codec|endpoint)"] },
+      to: {
+        path: "^packages/",
+        pathNot: [`${core}/${pure}/`, "^packages/atp-protocol/src/(index|frame|codec|endpoint)"],
+      },
     },
     {
       name: "pure-rooms-need-no-library",
@@ -54,7 +57,10 @@ module.exports = {
       comment: "one room does not reach into another; the stream and the router compose them",
       severity: "error",
       from: { path: `${core}/(money|lanes|routing|consensus)/` },
-      to: { path: `${core}/(money|lanes|routing|consensus|stream|router)/`, pathNot: [`${core}/$1/`, `${core}/money/index`] },
+      to: {
+        path: `${core}/(money|lanes|routing|consensus|stream|router)/`,
+        pathNot: [`${core}/$1/`, `${core}/money/index`],
+      },
     },
     {
       name: "ports-know-only-values",
@@ -81,6 +87,10 @@ module.exports = {
     exclude: { path: "(/dist/|/gen/|\\.test\\.ts$|tsup\\.config\\.ts$|bench/baselines|/test/)" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.base.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "types", "default"], extensions: [".ts", ".js", ".mjs", ".d.ts"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "types", "default"],
+      extensions: [".ts", ".js", ".mjs", ".d.ts"],
+    },
   },
 };

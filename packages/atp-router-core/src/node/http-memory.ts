@@ -1,3 +1,4 @@
+import PQueue from "p-queue";
 import type { CallOptions, Clock, MemoryPort } from "../ports/index.js";
 import { systemClock } from "../runtime/index.js";
 
@@ -15,6 +16,8 @@ export interface HttpMemoryOptions {
 const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/;
 /** The longest time that timers take. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+/** Requests at once: a SYN may name any number of keys, and the gateway is everybody's. */
+const CONCURRENCY = 32;
 
 /** A memory gateway over HTTP (part C). Throws when it cannot be reached or refuses; a missing object is `undefined`. */
 export function httpMemory(options: HttpMemoryOptions): MemoryPort {
@@ -22,6 +25,14 @@ export function httpMemory(options: HttpMemoryOptions): MemoryPort {
   const clock = options.clock ?? systemClock();
   const headers: Record<string, string> =
     options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
+
+  const queue = new PQueue({ concurrency: CONCURRENCY });
+
+  /** Runs a request when its turn comes; one that is given up while it waits is never sent. */
+  function inTurn<T>(callOptions: CallOptions, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const signal = signalOf(callOptions);
+    return queue.add(() => request(signal), { signal });
+  }
 
   function address(namespace: string, key: string): string {
     const segments = [...namespace.split("/"), key];
@@ -37,30 +48,32 @@ export function httpMemory(options: HttpMemoryOptions): MemoryPort {
 
   return {
     async get(namespace, key, callOptions) {
-      const response = await fetch(address(namespace, key), {
-        headers,
+      const url = address(namespace, key);
+      return inTurn(callOptions, async (signal) => {
         // A token goes where configuration says, nowhere else.
-        redirect: "error",
-        signal: signalOf(callOptions),
+        const response = await fetch(url, { headers, redirect: "error", signal });
+        if (response.status === 404) {
+          await response.body?.cancel();
+          return undefined;
+        }
+        if (!response.ok) throw new Error(`memory gateway answered ${response.status}`);
+        const body = (await response.json()) as { object?: unknown };
+        return body.object;
       });
-      if (response.status === 404) {
-        await response.body?.cancel();
-        return undefined;
-      }
-      if (!response.ok) throw new Error(`memory gateway answered ${response.status}`);
-      const body = (await response.json()) as { object?: unknown };
-      return body.object;
     },
     async put(namespace, key, object, callOptions) {
-      const response = await fetch(address(namespace, key), {
-        method: "PUT",
-        redirect: "error",
-        headers: { ...headers, "content-type": "application/json" },
-        body: JSON.stringify({ object }),
-        signal: signalOf(callOptions),
+      const url = address(namespace, key);
+      await inTurn(callOptions, async (signal) => {
+        const response = await fetch(url, {
+          method: "PUT",
+          redirect: "error",
+          headers: { ...headers, "content-type": "application/json" },
+          body: JSON.stringify({ object }),
+          signal,
+        });
+        await response.body?.cancel();
+        if (!response.ok) throw new Error(`memory gateway answered ${response.status}`);
       });
-      await response.body?.cancel();
-      if (!response.ok) throw new Error(`memory gateway answered ${response.status}`);
     },
     async ready() {
       const response = await fetch(`${base}/healthz`, { headers, signal: AbortSignal.timeout(1_000) });

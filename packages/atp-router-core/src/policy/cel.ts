@@ -41,7 +41,7 @@ export function celPolicy(options: CelPolicyOptions = {}): PolicyPort {
   const env = celEnv({});
   const compile = (rule: CelRule): Compiled => {
     try {
-      return { rule, run: plan(env, parse(rule.expr)) as Compiled["run"] };
+      return { rule, run: plan(env, parse(rule.expr)) };
     } catch (cause) {
       throw new Error(`policy rule ${JSON.stringify(rule.expr)} does not compile: ${(cause as Error).message}`, {
         cause,
@@ -86,7 +86,10 @@ function plain(value: CelValue): unknown {
   if (typeof value === "bigint") return Number(value);
   if (isCelUint(value)) return Number(value.value);
   if (isCelList(value)) return [...value].map(plain);
-  if (isCelMap(value)) return Object.fromEntries([...value].map(([name, member]) => [String(name), plain(member)]));
+  if (isCelMap(value))
+    return Object.fromEntries(
+      [...value].map(([name, member]) => [isCelUint(name) ? String(name.value) : String(name), plain(member)]),
+    );
   return value;
 }
 

@@ -49,7 +49,7 @@ export interface RouterConfig {
   readonly adapters: readonly AdapterPort[];
   /** @default allows the tool permission `fs.read` and no other */
   readonly policy?: PolicyPort;
-  /** @default none: `meta.memory` is refused with `ENOROUTE` */
+  /** @default none: what `meta.memory` asks for is skipped, and telemetry says so */
   readonly memory?: MemoryPort;
   /** @default in process memory */
   readonly ledger?: LedgerStore;
