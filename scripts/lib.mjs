@@ -57,5 +57,9 @@ export async function ensureInstalled() {
 /** Builds every package and example. Declarations are built only when asked: programs run without them. */
 export async function ensureBuilt({ types = false } = {}) {
   progress(types ? "building packages and examples" : "building programs");
-  await must("build", join(root, "node_modules/.bin/turbo"), ["run", types ? "build" : "build:js", "--output-logs=errors-only"]);
+  await must("build", join(root, "node_modules/.bin/turbo"), [
+    "run",
+    types ? "build" : "build:js",
+    "--output-logs=errors-only",
+  ]);
 }

@@ -12,7 +12,10 @@ try {
   for (const name of packages) {
     const cwd = join(root, "packages", name);
     await must(`packing ${name}`, "npm", ["pack", "--silent", "--pack-destination", folder], { cwd });
-    const tarball = join(folder, readdirSync(folder).find((file) => file.startsWith(`${name}-`)));
+    const tarball = join(
+      folder,
+      readdirSync(folder).find((file) => file.startsWith(`${name}-`)),
+    );
     const checks = [
       ["publint", [tarball, "--strict"]],
       ["attw", [tarball, "--profile", "esm-only", "--quiet"]],
@@ -26,7 +29,10 @@ try {
       progress(`${name}: ${tool} ${code === 0 ? "ok" : "FAILED"}`);
     }
     // ESM only, and still usable from CommonJS on the Node versions we support.
-    const { code, output } = await run(process.execPath, ["--no-warnings", "-e", `require(${JSON.stringify(name)})`], { cwd: root, quiet: true });
+    const { code, output } = await run(process.execPath, ["--no-warnings", "-e", `require(${JSON.stringify(name)})`], {
+      cwd: root,
+      quiet: true,
+    });
     const old = /ERR_REQUIRE_ESM/.test(output);
     if (code !== 0 && !old) {
       failed++;

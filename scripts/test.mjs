@@ -23,7 +23,9 @@ try {
   const result = JSON.parse(readFileSync(report, "utf8"));
   passed = result.numPassedTests;
   // A file that could not be loaded has no tests of its own, but is a failure all the same.
-  const broken = result.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0).length;
+  const broken = result.testResults.filter(
+    (file) => file.status === "failed" && file.assertionResults.length === 0,
+  ).length;
   failed = result.numFailedTests + broken;
   skipped = result.numPendingTests + result.numTodoTests;
 } catch {
