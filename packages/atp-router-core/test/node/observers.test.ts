@@ -103,6 +103,7 @@ describe("metrics", () => {
         "atp_defects_total 1",
       ]),
     );
+    expect(text).toContain("\nprocess_resident_memory_bytes ");
     expect(samples.join("\n")).not.toContain('atp_first_partial_seconds_count{qos="bronze"}');
   });
 
