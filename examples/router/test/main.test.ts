@@ -174,10 +174,12 @@ describe("the router's process", () => {
     socket.send(syn());
     await socket.end("st1");
     expect(await json(`${url}/adapters/health`)).toMatchObject({
-      adapters: [{ info: { name: "good" }, status: "READY" }],
+      adapters: [{ name: "good", status: "READY" }],
     });
     expect(await json(`${url}/v1/budgets`)).toMatchObject({
-      tenants: { default: { limits: { usdMicros: 1000 }, posted: { usdMicros: 15 }, reserved: { usdMicros: 0 } } },
+      tenants: {
+        default: { limits: { max_usd_micros: 1000 }, posted: { usd_micros: 15 }, reserved: { usd_micros: 0 } },
+      },
     });
     expect(await json(`${url}/v1/lanes`)).toMatchObject({ lanes: { silver: { running: 0 } } });
     const metrics = await (await fetch(`${url}/metrics`)).text();

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AtpError, decodeFrame, errorClasses } from "atp-protocol";
 import type { ErrorContent } from "atp-protocol";
-import type { ExplainRequest, Router } from "../runtime/index.js";
+import type { Principal } from "../model/index.js";
+import type { AdapterView, ExplainRequest, Router } from "../runtime/index.js";
 
 const MAX_BODY_BYTES = 1_048_576;
 /** Of what a peer sent, an answer repeats at most so many characters. */
@@ -15,7 +16,9 @@ export interface MetricsSource {
 
 interface Route {
   readonly method: "GET" | "POST";
-  readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  /** Answers without credentials: only what a load balancer asks. */
+  readonly open?: true;
+  readonly handle: (request: IncomingMessage, response: ServerResponse, principal?: Principal) => Promise<void>;
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {
@@ -104,14 +107,34 @@ function explainRequest(text: string): ExplainRequest {
   };
 }
 
+/** An adapter in the wire's own names. */
+function adapterHealth({ info, status, running, p95Ms, errorRate }: AdapterView): object {
+  const { id, name, model, version, contextTokens, tags, price, maxParallel } = info;
+  return {
+    name,
+    url: id,
+    status,
+    running,
+    p95_ms: p95Ms,
+    error_rate: errorRate,
+    model,
+    version,
+    tags,
+    context_tokens: contextTokens,
+    max_parallel: maxParallel,
+    usd_micros_per_mtok_in: price?.inPerMtok,
+    usd_micros_per_mtok_out: price?.outPerMtok,
+  };
+}
+
 /** Part C on the router's own port, the door for OpenAI clients excepted. */
 export function httpApi(
   router: Router,
   metrics: MetricsSource | undefined,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const get = (answer: () => unknown): Route => ({
+  const get = (answer: (principal?: Principal) => unknown): Route => ({
     method: "GET",
-    handle: async (_request, response) => json(response, 200, await answer()),
+    handle: async (_request, response, principal) => json(response, 200, await answer(principal)),
   });
   const notBuilt: Route["handle"] = async (_request, response) =>
     refuse(
@@ -120,9 +143,10 @@ export function httpApi(
       501,
     );
   const routes: Readonly<Record<string, Route>> = {
-    "/healthz": get(() => ({ status: "ok" })),
+    "/healthz": { ...get(() => ({ status: "ok" })), open: true },
     "/readyz": {
       method: "GET",
+      open: true,
       handle: async (_request, response) => {
         const readiness = await router.ready();
         json(response, readiness.ok ? 200 : 503, readiness);
@@ -137,8 +161,8 @@ export function httpApi(
         response.end(text);
       },
     },
-    "/adapters/health": get(() => ({ adapters: router.view().adapters })),
-    "/v1/budgets": get(() => router.budgets()),
+    "/adapters/health": get(() => ({ adapters: router.view().adapters.map(adapterHealth) })),
+    "/v1/budgets": get((principal) => router.budgets(principal)),
     "/v1/lanes": get(() => router.view().lanes),
     "/v1/explain": {
       method: "POST",
@@ -174,7 +198,9 @@ export function httpApi(
       );
       return;
     }
-    route.handle(request, response).catch((error: unknown) => {
+    const allowed = route.open === true ? Promise.resolve(undefined) : router.authenticate(bearer(request));
+    const answered = allowed.then((principal) => route.handle(request, response, principal));
+    answered.catch((error: unknown) => {
       if (response.headersSent) response.destroy();
       else refuse(response, AtpError.from(error));
     });

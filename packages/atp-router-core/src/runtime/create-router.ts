@@ -1,9 +1,11 @@
 import { AtpError, closeCodes } from "atp-protocol";
 import { fromWindow } from "../model/index.js";
-import type { Amounts, Principal } from "../model/index.js";
+import type { Principal } from "../model/index.js";
 import { createRouterMachine } from "../router/index.js";
 import { matchRoute } from "../routing/index.js";
 import type { StreamKey } from "../stream/index.js";
+import { budgetView } from "./budget-view.js";
+import type { BudgetView } from "./budget-view.js";
 import { openConnection } from "./connection.js";
 import type { Connection, Opened } from "./connection.js";
 import { allowTools } from "./default-policy.js";
@@ -22,7 +24,6 @@ import { systemClock, systemRng } from "./system.js";
 
 const TICK_MS = 250;
 const SWEEP_EVERY_TICKS = 8;
-const nothing: Amounts = { parallel: 0, tokens: 0, usdMicros: 0 };
 
 /**
  * A router to embed: it takes sockets, asks policy, memory, ledger and adapters through their ports, and answers.
@@ -203,6 +204,7 @@ export function createRouter(config: RouterConfig): Router {
         return { error: AtpError.from(error).toContent() };
       }
     },
+    authenticate: async ({ token }) => authenticate(token),
     view() {
       const running = new Map<string, number>();
       for (const stream of machine.streams.values()) {
@@ -218,18 +220,15 @@ export function createRouter(config: RouterConfig): Router {
         draining,
       };
     },
-    async budgets() {
-      const tenants: Record<string, unknown> = {};
-      for (const name of new Set(["default", ...Object.keys(config.tenants ?? {})])) {
-        const limits = config.tenants?.[name]?.budget ?? {};
-        tenants[name] = (await ledger.read(`tenant:${name}`)) ?? { limits, posted: nothing, reserved: nothing };
+    async budgets(principal) {
+      // A tenant sees its own budget; without identity there is only one caller to see them all.
+      const known = new Set(["default", ...Object.keys(config.tenants ?? {})]);
+      const shown = config.identity === undefined || principal === undefined ? [...known] : [principal.tenant];
+      const tenants: Record<string, BudgetView> = {};
+      for (const name of shown) {
+        tenants[name] = await budgetView(ledger, `tenant:${name}`, config.tenants?.[name]?.budget ?? {});
       }
-      const sessions: Record<string, unknown> = {};
-      for (const { session } of connections) {
-        const balance = await ledger.read(`session:${session}`);
-        if (balance !== undefined) sessions[session] = balance;
-      }
-      return { tenants, sessions };
+      return { tenants };
     },
     async ready() {
       // Every adapter is asked once before this answers the first time; each probe has its own deadline.

@@ -1,5 +1,5 @@
 import type { ErrorContent, Payload, Qos, Window, WireLimits } from "atp-protocol";
-import type { AdapterInfo, AdapterStatus, Lane, Limits, Route } from "../model/index.js";
+import type { AdapterInfo, AdapterStatus, Lane, Limits, Principal, Route } from "../model/index.js";
 import type {
   AdapterPort,
   Clock,
@@ -11,6 +11,7 @@ import type {
   PolicyPort,
   Rng,
 } from "../ports/index.js";
+import type { BudgetView } from "./budget-view.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
 
 /** Limits of a router beside the wire's own. */
@@ -111,9 +112,14 @@ export interface Router {
     request: ExplainRequest,
     credentials: Credentials,
   ): Promise<Readonly<Record<string, unknown>> | { readonly error: ErrorContent }>;
+  /**
+   * Who shows these credentials; what part C asks before it answers.
+   * @throws AtpError `EAUTH`
+   */
+  authenticate(credentials: Credentials): Promise<Principal>;
   view(): RouterView;
-  /** Balances of every tenant and open session. */
-  budgets(): Promise<Readonly<Record<string, unknown>>>;
+  /** Balances by tenant: with identity the principal's own, else every one. */
+  budgets(principal?: Principal): Promise<{ readonly tenants: Readonly<Record<string, BudgetView>> }>;
   ready(): Promise<Readiness>;
   /** Refuses new streams, lets open ones finish within `drainMs`, then ends and settles the rest. Resolves when all sockets are closed. */
   drain(options?: { readonly drainMs?: number }): Promise<void>;

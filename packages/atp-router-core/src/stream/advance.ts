@@ -1,6 +1,6 @@
 import { payloadTypes } from "atp-protocol";
 import { judge, weigh } from "../consensus/index.js";
-import type { Verdict } from "../consensus/index.js";
+import type { Verdict, WeighOptions } from "../consensus/index.js";
 import { sizeHold } from "../money/index.js";
 import type { BudgetRefusal, Limits, Ms } from "../model/index.js";
 import type { StreamEffect } from "./events.js";
@@ -62,9 +62,10 @@ export function advance(s: StreamState, at: Ms, out: Out): void {
   }
 }
 
-function weighOptions(s: StreamState): { choices?: readonly string[] } {
+function weighOptions(s: StreamState): WeighOptions {
   const { choices } = s.opening.task.content;
-  return choices === undefined ? {} : { choices };
+  const quorum = s.plan?.stop.quorum;
+  return { ...(choices === undefined ? {} : { choices }), ...(quorum === undefined ? {} : { quorum }) };
 }
 
 /** A consensus that may still change, for clients that said HELLO; told when it changes. */
@@ -89,9 +90,11 @@ export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, le
   s.refusal = refusal;
   const { content } = s.opening.task;
   if (leg.holdAttempts <= MAX_RESIZES && refusal.dimension !== "parallel") {
+    const { price, contextTokens } = leg.call.adapter;
     const size = sizeHold({
       estimate: leg.call.estimate,
-      ...(leg.call.adapter.price === undefined ? {} : { price: leg.call.adapter.price }),
+      ...(price === undefined ? {} : { price }),
+      ...(contextTokens === undefined || contextTokens === 0 ? {} : { contextTokens }),
       qos: s.qos,
       ...(content.max_output_tokens === undefined ? {} : { askedOutputTokens: content.max_output_tokens }),
       left,

@@ -11,8 +11,6 @@ const DEMAND = 64;
 /** Output that may be on its way when a call is cancelled: at least this many tokens (A7.2). */
 const SLACK_TOKENS = 16;
 const SLACK_WINDOW_MS = 250;
-/** How much longer than its stream a hold lives, so that a slow settlement finds it. */
-const HOLD_GRACE_MS = 5_000;
 
 /** A new call of the stream; its hold is asked at once. */
 export function addLeg(s: StreamState, call: PlannedCall, at: Ms, out: Out): void {
@@ -61,7 +59,7 @@ export function reserve(s: StreamState, leg: Leg, at: Ms, out: Out): void {
     scopes: s.opening.scopes,
     window: s.window,
     amounts: leg.held,
-    ttlMs: s.opening.deadlineAt - at + HOLD_GRACE_MS,
+    ttlMs: s.opening.deadlineAt - at,
   });
 }
 
