@@ -1,6 +1,7 @@
 /** A router in a process of its own with a chosen gRPC client: bench-router <client> <adapter URL>. */
 import { type AdapterPort, type Clock, createRouter, systemClock } from "atp-router-core";
 import { grpcAdapter, listen } from "atp-router-core/node";
+import { celPolicy } from "atp-router-core/policy";
 import { serveControl, tellReady } from "../harness/control.js";
 import { estimateTimeoutMs } from "../router/product.js";
 import { connectPort } from "./connect-port.js";
@@ -18,7 +19,12 @@ const chosen = clientNames.find((one) => one === name);
 if (chosen === undefined || url === undefined) throw new Error(`usage: bench-router <${clientNames.join("|")}> <url>`);
 
 const clock = systemClock();
-const router = createRouter({ adapters: [ports[chosen](url, clock)], clock, limits: { estimateTimeoutMs } });
+const router = createRouter({
+  adapters: [ports[chosen](url, clock)],
+  clock,
+  policy: celPolicy(),
+  limits: { estimateTimeoutMs },
+});
 const listener = await listen(router, { port: 0 });
 serveControl();
 tellReady(listener.port);
