@@ -37,7 +37,7 @@ runBench(async () => {
         const others = mode === burst ? [floor] : [floor, direct];
         for (const variant of inTurn([...variants, ...others], round)) {
           const turn = await variant.turn(mode);
-          if (round > 0) turns.add(mode, variant, turn);
+          if (round > 0) turns.add(round, mode, variant, turn);
         }
       }
       progress(`round ${round + 1} of ${rounds}${round === 0 ? " (dropped)" : ""}`);

@@ -81,31 +81,51 @@ export function startFloor(adapter: Controlled, client: string, cork: boolean): 
   return startChild("baselines/router.mjs", [String(adapter.port), client, ...(cork ? ["cork"] : [])]);
 }
 
-/** All turns of a run, by mode and variant, in the order of their rounds. */
+/** All turns of a run. A variant that took several turns in a round counts with their mean. */
 export class Turns {
-  private readonly turns = new Map<string, Turn[]>();
+  private readonly turns = new Map<string, Map<number, Turn[]>>();
 
-  /** Keeps a turn. */
-  add(mode: Mode, variant: Variant, turn: Turn): void {
+  /** Keeps a turn of a round. */
+  add(round: number, mode: Mode, variant: Variant, turn: Turn): void {
     const key = `${mode.name} ${variant.name}`;
-    const list = this.turns.get(key) ?? [];
-    list.push(turn);
-    this.turns.set(key, list);
+    const rounds = this.turns.get(key) ?? new Map<number, Turn[]>();
+    this.turns.set(key, rounds);
+    rounds.set(round, [...(rounds.get(round) ?? []), turn]);
   }
 
   /**
-   * One figure of a variant, a value per round.
+   * One figure of a variant, a value per round. With `beside`, only of the rounds in which that variant took part too.
    * @throws Error when it was not measured
    */
-  values(mode: Mode, variant: Variant, figure: keyof Turn): number[] {
-    const list = this.turns.get(`${mode.name} ${variant.name}`);
-    if (list === undefined) throw new Error(`${variant.name} took no turn in mode ${mode.name}`);
-    return list.map((turn) => {
-      const value = turn[figure];
-      if (value === undefined) throw new Error(`${variant.name} has no ${figure}`);
-      return value;
-    });
+  values(mode: Mode, variant: Variant, figure: keyof Turn, beside: Variant = variant): number[] {
+    const other = this.rounds(mode, beside);
+    return [...this.rounds(mode, variant)]
+      .filter(([round]) => other.has(round))
+      .map(([, turns]) => {
+        const values = turns.map((turn) => {
+          const value = turn[figure];
+          if (value === undefined) throw new Error(`${variant.name} has no ${figure}`);
+          return value;
+        });
+        return values.reduce((sum, value) => sum + value, 0) / values.length;
+      });
   }
+
+  /** Whether the variant took a turn in this mode. */
+  has(mode: Mode, variant: Variant): boolean {
+    return this.turns.has(`${mode.name} ${variant.name}`);
+  }
+
+  private rounds(mode: Mode, variant: Variant): ReadonlyMap<number, Turn[]> {
+    const rounds = this.turns.get(`${mode.name} ${variant.name}`);
+    if (rounds === undefined) throw new Error(`${variant.name} took no turn in mode ${mode.name}`);
+    return rounds;
+  }
+}
+
+/** There and back again: what drifts during a round weighs alike on each. */
+export function mirrored(variants: readonly Variant[]): Variant[] {
+  return [...variants, ...[...variants].reverse()];
 }
 
 /** `variants` turned by the round's number, so that each takes each place in turn. */
