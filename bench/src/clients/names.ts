@@ -1,5 +1,5 @@
-/** The gRPC clients compared behind AdapterPort. `grpc-js` is the product's own port. */
-export const clientNames = ["grpc-js", "connect-node", "http2"] as const;
+/** The gRPC clients compared behind AdapterPort. `own` is the product's. */
+export const clientNames = ["own", "grpc-js", "connect-node"] as const;
 
 /** One of {@link clientNames}. */
 export type ClientName = (typeof clientNames)[number];

@@ -5,13 +5,13 @@ import { celPolicy } from "atp-router-core/policy";
 import { serveControl, tellReady } from "../harness/control.js";
 import { estimateTimeoutMs } from "../router/product.js";
 import { connectPort } from "./connect-port.js";
-import { http2Port } from "./http2-port.js";
+import { grpcjsPort } from "./grpcjs-port.js";
 import { type ClientName, clientNames } from "./names.js";
 
 const ports: Readonly<Record<ClientName, (url: string, clock: Clock) => AdapterPort>> = {
-  "grpc-js": (url, clock) => grpcAdapter({ url, clock }),
+  own: (url, clock) => grpcAdapter({ url, clock }),
+  "grpc-js": grpcjsPort,
   "connect-node": connectPort,
-  http2: http2Port,
 };
 
 const [name, url] = process.argv.slice(2);

@@ -3,10 +3,11 @@ import type { AddressInfo } from "node:net";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { AdapterService } from "atp-protocol/adapter";
-import { type AdapterPort, type Chunk, type LegSink, type StreamCall, systemClock } from "atp-router-core";
+import { type AdapterPort, type Chunk, type Clock, type LegSink, type StreamCall, systemClock } from "atp-router-core";
+import { grpcAdapter } from "atp-router-core/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { connectPort } from "../../src/clients/connect-port.js";
-import { http2Port } from "../../src/clients/http2-port.js";
+import { grpcjsPort } from "../../src/clients/grpcjs-port.js";
 
 const clock = systemClock();
 
@@ -48,7 +49,8 @@ const final = { type: "agent.result.final", contentJson: "{}", more: false };
 
 describe.each([
   { name: "connect-node", open: connectPort },
-  { name: "node:http2", open: http2Port },
+  { name: "grpc-js", open: grpcjsPort },
+  { name: "node:http2, the product's own", open: (url: string, time: Clock) => grpcAdapter({ url, clock: time }) },
 ])("AdapterPort over $name", ({ open }) => {
   let server: Http2Server;
   let port: AdapterPort;
@@ -187,7 +189,7 @@ describe.each([
     {
       name: "a last chunk of another type",
       messages: [{ type: "agent.result.partial", more: false }],
-      says: /agent.result.final/,
+      says: /final/,
     },
     {
       name: "content that is no JSON",

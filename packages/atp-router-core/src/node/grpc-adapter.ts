@@ -1,7 +1,6 @@
+import type { OutgoingHttpHeaders } from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
-import type { ChannelOptions, ServiceError } from "@grpc/grpc-js";
 import {
   EstimateRequestSchema,
   EstimateResponseSchema,
@@ -9,15 +8,18 @@ import {
   HealthResponseSchema,
   StreamRequestSchema,
 } from "atp-protocol/adapter";
-import type { AdapterHealth, Failure, Price } from "../model/index.js";
+import type { AdapterHealth, Price } from "../model/index.js";
 import { AdapterFailure } from "../ports/index.js";
-import type { AdapterPort, CallContext, CallOptions, Clock, LegHandle, LegSink, StreamCall } from "../ports/index.js";
+import type { AdapterPort, CallContext, CallOptions, Clock } from "../ports/index.js";
 import { systemClock } from "../runtime/index.js";
 import { PieceReader } from "./chunk-content.js";
+import { GrpcChannel } from "./grpc-channel.js";
+import { framed } from "./grpc-framing.js";
 import { followCall } from "./grpc-leg.js";
 import { estimateRequest, streamRequest, toEstimate, toHealth } from "./grpc-messages.js";
-import { statusFailure } from "./grpc-status.js";
-import { isLoopback } from "./origin.js";
+import type { Target } from "./grpc-session.js";
+import { broken, status } from "./grpc-status.js";
+import type { CallEnd } from "./grpc-status.js";
 
 /** Where an adapter is, and what configuration says of it. What is absent it tells itself. */
 export interface GrpcAdapterOptions {
@@ -34,49 +36,16 @@ export interface GrpcAdapterOptions {
   readonly clock?: Clock;
 }
 
-/** Any message of an adapter must fit; the router bounds what it forwards itself. */
-const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
-
-const channelOptions: ChannelOptions = {
-  // An adapter that comes back is found within two seconds; until then its calls fail at once.
-  "grpc.initial_reconnect_backoff_ms": 200,
-  "grpc.max_reconnect_backoff_ms": 2_000,
-  // Servers of other languages cut a client that pings a quiet call more often than each five minutes.
-  "grpc.keepalive_time_ms": 310_000,
-  "grpc.keepalive_timeout_ms": 20_000,
-  "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-  // The router owns retries, so that budgets are charged once.
-  "grpc.enable_retries": 0,
-  "grpc.enable_channelz": 0,
-  "grpc.service_config_disable_resolution": 1,
-  // A router's channels are its own: two routers of one process do not share a connection.
-  "grpc.use_local_subchannel_pool": 1,
-};
-
 const service = "/atp.adapter.v1.AdapterService/";
 
-function writer<S extends DescMessage>(schema: S): (message: MessageShape<S>) => Buffer {
-  return (message) => {
-    const bytes = toBinary(schema, message);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  };
+interface Method<I extends DescMessage, O extends DescMessage> {
+  readonly name: string;
+  readonly input: I;
+  readonly output: O;
 }
 
-function reader<S extends DescMessage>(schema: S): (bytes: Buffer) => MessageShape<S> {
-  return (bytes) => fromBinary(schema, bytes);
-}
-
-const estimateMethod = { name: "Estimate", write: writer(EstimateRequestSchema), read: reader(EstimateResponseSchema) };
-const healthMethod = { name: "Health", write: writer(HealthRequestSchema), read: reader(HealthResponseSchema) };
-const writeStreamRequest = writer(StreamRequestSchema);
-/** Chunks are read by hand, see the chunk reader. */
-const asIs = (bytes: Buffer): Buffer => bytes;
-
-/** Either kind of call of the library, as far as its end is concerned. */
-interface Call {
-  cancel(): void;
-  getPeer(): string;
-}
+const estimateMethod = { name: "Estimate", input: EstimateRequestSchema, output: EstimateResponseSchema };
+const healthMethod = { name: "Health", input: HealthRequestSchema, output: HealthResponseSchema };
 
 /**
  * An adapter over gRPC (part B). Adapters that fill only fields 1 to 11 are full members. It never retries, and connects on its
@@ -85,12 +54,8 @@ interface Call {
  */
 export function grpcAdapter(adapter: string | GrpcAdapterOptions): AdapterPort {
   const options: GrpcAdapterOptions = typeof adapter === "string" ? { url: adapter } : adapter;
-  const clock = options.clock ?? systemClock();
-  const client = connect(options.url);
-  const target = client.getChannel().getTarget();
-  const running = new Set<() => void>();
+  const channel = new GrpcChannel(targetOf(options.url), options.clock ?? systemClock());
   const told = new Set<string>();
-  let closed = false;
 
   /** A bad member comes with each call: once is enough. */
   function warn(message: string): void {
@@ -100,127 +65,102 @@ export function grpcAdapter(adapter: string | GrpcAdapterOptions): AdapterPort {
     options.warn?.(message);
   }
 
-  /** Whether an ended call had a connection: the library names its peer then, and the channel's target otherwise. */
-  function connected(call: Call): boolean {
-    return call.getPeer() !== target;
-  }
-
-  function deadline(deadlineAt: number): number {
-    return Date.now() + Math.max(0, deadlineAt - clock.now());
-  }
-
-  function unary<I, O>(
-    method: { readonly name: string; readonly write: (request: I) => Buffer; readonly read: (bytes: Buffer) => O },
-    request: I,
-    metadata: Metadata,
-    { deadlineAt, signal }: CallOptions,
-  ): Promise<O> {
-    return new Promise((resolve, reject) => {
-      if (closed || signal?.aborted === true) {
-        reject(new AdapterFailure(closed ? gone(false) : { kind: "cancelled", message: "cancelled", sent: false }));
-        return;
-      }
-      const call = client.makeUnaryRequest(
-        service + method.name,
-        method.write,
-        method.read,
-        request,
-        metadata,
-        { deadline: deadline(deadlineAt) },
-        (error, answer) => {
-          running.delete(cancel);
-          signal?.removeEventListener("abort", cancel);
-          if (error === null && answer !== undefined) resolve(answer);
-          else if (error !== null) reject(failed(error, call, signal?.aborted ?? false));
-        },
-      );
-      const cancel = (): void => call.cancel();
-      running.add(cancel);
-      signal?.addEventListener("abort", cancel, { once: true });
-    });
-  }
-
-  function failed(error: ServiceError, call: Call, cancelledHere: boolean): AdapterFailure {
-    if (closed) return new AdapterFailure(gone(connected(call)), error);
-    return new AdapterFailure(statusFailure(error, { cancelledHere, connected: connected(call) }), error);
-  }
-
-  function open(task: StreamCall, sink: LegSink): LegHandle {
-    if (closed) {
-      // Like every other failure it is told after this call returned.
-      queueMicrotask(() => sink.end({ failure: gone(false) }));
-      return { demand: () => undefined, cancel: () => undefined };
-    }
-    const call = client.makeServerStreamRequest(
-      `${service}Stream`,
-      writeStreamRequest,
-      asIs,
-      streamRequest(task),
-      metadataOf(task),
-      { deadline: deadline(task.deadlineAt) },
-    );
-    const cancel = (): void => call.cancel();
-    running.add(cancel);
-    return followCall(call, sink, {
-      reader: new PieceReader(warn),
-      failureOf: (error) =>
-        closed ? gone(connected(call)) : statusFailure(error, { cancelledHere: false, connected: connected(call) }),
-      sent: () => connected(call),
-      ended: () => running.delete(cancel),
-    });
-  }
-
   return {
     id: options.url,
     configured: configuredOf(options),
     estimate: async (call, callOptions) =>
-      toEstimate(await unary(estimateMethod, estimateRequest(call), metadataOf(call), callOptions), warn),
-    open,
+      toEstimate(await unary(channel, estimateMethod, estimateRequest(call), metadataOf(call), callOptions), warn),
+    open: (task, sink) =>
+      followCall(
+        (listener) => {
+          const body = framed(toBinary(StreamRequestSchema, streamRequest(task)));
+          const { deadlineAt } = task;
+          return channel.start({ path: `${service}Stream`, metadata: metadataOf(task), body, deadlineAt }, listener);
+        },
+        new PieceReader(warn),
+        sink,
+      ),
     async health(callOptions) {
       try {
-        return toHealth(await unary(healthMethod, create(HealthRequestSchema), new Metadata(), callOptions), warn);
+        return toHealth(await unary(channel, healthMethod, create(HealthRequestSchema), {}, callOptions), warn);
       } catch (error) {
-        const cause = (error as { cause?: Partial<ServiceError> }).cause;
+        const cause = (error as { cause?: Partial<CallEnd> }).cause;
         if (cause?.code === status.UNIMPLEMENTED) return { status: "READY", p95Ms: 0, errorRate: 0, info: {} };
         throw error;
       }
     },
-    close() {
-      closed = true;
-      for (const cancel of [...running]) cancel();
-      client.close();
-    },
+    close: () => channel.close(),
   };
 }
 
-/** The failure of a call on a port that was closed. */
-function gone(sent: boolean): Failure {
-  return { kind: "unavailable", message: "the router closed its connection", sent };
+/** @throws AdapterFailure whose cause is the call's end */
+function unary<I extends DescMessage, O extends DescMessage>(
+  channel: GrpcChannel,
+  { name, input, output }: Method<I, O>,
+  request: MessageShape<I>,
+  metadata: OutgoingHttpHeaders,
+  { deadlineAt, signal }: CallOptions,
+): Promise<MessageShape<O>> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(cancelled(false));
+      return;
+    }
+    const answers: Buffer[] = [];
+    const body = framed(toBinary(input, request));
+    const call = channel.start(
+      { path: service + name, metadata, body, deadlineAt },
+      {
+        message: (bytes) => void answers.push(bytes),
+        end(end) {
+          signal?.removeEventListener("abort", abort);
+          const [answer] = answers;
+          if (end.failure !== undefined) reject(new AdapterFailure(end.failure, end));
+          else if (answer === undefined || answers.length > 1)
+            reject(broken(`${name} was answered with ${answers.length} messages`));
+          else resolve(decoded(output, answer, name));
+        },
+      },
+    );
+    const abort = (): void => {
+      const { sent } = call;
+      call.cancel();
+      reject(cancelled(sent));
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+  });
 }
 
-function connect(address: string): Client {
+function cancelled(sent: boolean): AdapterFailure {
+  return new AdapterFailure({ kind: "cancelled", message: "cancelled", sent });
+}
+
+function decoded<O extends DescMessage>(output: O, bytes: Buffer, name: string): MessageShape<O> | Promise<never> {
+  try {
+    return fromBinary(output, bytes);
+  } catch (error) {
+    return Promise.reject(broken(`the answer to ${name} cannot be read: ${(error as Error).message}`));
+  }
+}
+
+function targetOf(address: string): Target {
   const url = new URL(address);
   if (url.protocol !== "http:" && url.protocol !== "https:")
     throw new TypeError(`${address} is not an http: or https: URL`);
   const secure = url.protocol === "https:";
-  const port = url.port === "" ? (secure ? 443 : 7070) : url.port;
-  return new Client(
-    `${url.hostname}:${port}`,
-    secure ? credentials.createSsl() : credentials.createInsecure(),
-    // A proxy of the environment leads out of this machine.
-    isLoopback(url.hostname) ? { ...channelOptions, "grpc.enable_http_proxy": 0 } : channelOptions,
-  );
+  const port = url.port === "" ? (secure ? 443 : 7070) : Number(url.port);
+  return { secure, host: url.hostname.replace(/^\[|\]$/g, ""), port, authority: `${url.hostname}:${port}` };
 }
 
+/** What a header can carry: printable ASCII without blanks around it, and no more than anybody reads. */
+const headerValue = /^[\x21-\x7e](?:[\x20-\x7e]{0,510}[\x21-\x7e])?$/;
+
 /** What every call tells of its origin (B.5). */
-function metadataOf(call: CallContext): Metadata {
-  const metadata = new Metadata();
-  metadata.set("atp-qos", call.qos);
-  metadata.set("atp-attempt", String(call.attempt));
-  if (call.session !== undefined) metadata.set("atp-session", call.session);
+function metadataOf({ qos, attempt, session, traceparent }: CallContext): OutgoingHttpHeaders {
+  const metadata: OutgoingHttpHeaders = { "atp-qos": qos, "atp-attempt": String(attempt) };
+  if (session !== undefined) metadata["atp-session"] = session;
   // It comes from the client: what HTTP cannot carry does not travel.
-  if (call.traceparent !== undefined && /^[\x20-\x7e]*$/.test(call.traceparent))
-    metadata.set("traceparent", call.traceparent);
+  if (traceparent !== undefined && headerValue.test(traceparent)) metadata["traceparent"] = traceparent;
   return metadata;
 }
 

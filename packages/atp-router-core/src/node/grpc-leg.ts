@@ -1,21 +1,10 @@
-import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js";
 import type { Failure } from "../model/index.js";
 import { AdapterFailure } from "../ports/index.js";
 import type { LegHandle, LegSink } from "../ports/index.js";
 import type { Piece, PieceReader } from "./chunk-content.js";
+import type { CallListener, GrpcCall } from "./grpc-call.js";
 
 type LegEnd = Parameters<LegSink["end"]>[0];
-
-/** What a leg needs of its adapter. */
-export interface LegTools {
-  readonly reader: PieceReader;
-  /** The failure of a call that ended with a status. */
-  failureOf(error: ServiceError): Failure;
-  /** Whether a call that ended had left the router. */
-  sent(): boolean;
-  /** Called once, before the sink hears of the end. */
-  ended(): void;
-}
 
 const noFinal: Failure = { kind: "protocol", message: "the stream ended without a final", sent: true };
 
@@ -23,7 +12,7 @@ const noFinal: Failure = { kind: "protocol", message: "the stream ended without 
  * A running call over gRPC. Nothing is delivered beyond demand: the first piece too many waits here and the HTTP/2 stream is paused
  * behind it, so that flow control reaches the model. The end is told after everything that waits, and needs no demand itself.
  */
-export function followCall(call: ClientReadableStream<Buffer>, sink: LegSink, tools: LegTools): LegHandle {
+export function followCall(start: (listener: CallListener) => GrpcCall, reader: PieceReader, sink: LegSink): LegHandle {
   const waiting: (Piece | { readonly failure: Failure })[] = [];
   let demanded = 0;
   let over = false;
@@ -35,7 +24,6 @@ export function followCall(call: ClientReadableStream<Buffer>, sink: LegSink, to
     if (over) return;
     over = true;
     waiting.length = 0;
-    tools.ended();
     sink.end(result);
   }
 
@@ -67,36 +55,31 @@ export function followCall(call: ClientReadableStream<Buffer>, sink: LegSink, to
     }
     if (over || waiting.length > 0) return;
     if (exhausted) end({ failure: failure ?? noFinal });
-    else if (demanded > 0 && call.isPaused()) call.resume();
+    else if (demanded > 0) call.resume();
   }
 
-  call.on("data", (bytes: Buffer) => {
-    if (over) {
-      // Messages behind the end: whoever sends them would go on.
-      call.cancel();
-      return;
-    }
-    let pieces: Piece | readonly Piece[];
-    try {
-      pieces = tools.reader.read(bytes);
-    } catch (error) {
-      offer({ failure: error instanceof AdapterFailure ? error.failure : { ...noFinal, message: String(error) } });
-      return;
-    }
-    if ("length" in pieces) pieces.forEach(offer);
-    else offer(pieces);
-  });
-  call.on("error", (error: ServiceError) => {
-    if (over) return;
-    failure = tools.failureOf(error);
-    // What was read before the status came is told first; `end` follows it.
-    if (call.readableLength > 0) return;
-    exhausted = true;
-    pump();
-  });
-  call.on("end", () => {
-    exhausted = true;
-    pump();
+  const call = start({
+    message(bytes) {
+      if (over) {
+        // Messages behind the end: whoever sends them would go on.
+        call.cancel();
+        return;
+      }
+      let pieces: Piece | readonly Piece[];
+      try {
+        pieces = reader.read(bytes);
+      } catch (error) {
+        offer({ failure: error instanceof AdapterFailure ? error.failure : { ...noFinal, message: String(error) } });
+        return;
+      }
+      if ("length" in pieces) pieces.forEach(offer);
+      else offer(pieces);
+    },
+    end(result) {
+      exhausted = true;
+      failure = result.failure;
+      pump();
+    },
   });
 
   return {
@@ -106,8 +89,9 @@ export function followCall(call: ClientReadableStream<Buffer>, sink: LegSink, to
     },
     cancel(reason) {
       if (over) return;
+      const { sent } = call;
       call.cancel();
-      end({ failure: { kind: "cancelled", message: reason, sent: tools.sent() } });
+      end({ failure: { kind: "cancelled", message: reason, sent } });
     },
   };
 }

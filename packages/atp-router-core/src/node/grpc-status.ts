@@ -1,5 +1,4 @@
-import type { ServiceError } from "@grpc/grpc-js";
-import { status } from "@grpc/grpc-js";
+import { constants } from "node:http2";
 import type { Failure, FailureKind } from "../model/index.js";
 import { AdapterFailure } from "../ports/index.js";
 
@@ -22,9 +21,32 @@ export function clampedShare(value: number, name: string, warn: Warn): number {
   return value < 0 ? 0 : 1;
 }
 
-/** How the router acts on a gRPC status (B.6). */
+/** gRPC's status codes. */
+export const status = {
+  OK: 0,
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+} as const;
+
+const names = new Map<number, string>(Object.entries(status).map(([name, code]) => [code, name]));
+
+/** How the router acts on a gRPC status (B.6). A CANCELLED that the router did not ask for is the adapter's end. */
 const kinds: Readonly<Partial<Record<number, FailureKind>>> = {
-  [status.CANCELLED]: "cancelled",
+  [status.CANCELLED]: "unavailable",
   [status.INVALID_ARGUMENT]: "rejected",
   [status.DEADLINE_EXCEEDED]: "timeout",
   [status.NOT_FOUND]: "rejected",
@@ -38,49 +60,63 @@ const kinds: Readonly<Partial<Record<number, FailureKind>>> = {
   [status.UNAUTHENTICATED]: "rejected",
 };
 
-/** What it says when it refused a message itself: an adapter's fault, not its capacity. */
-const tooLarge = /^Received message (larger than max|that decompresses)/;
-
 /** An adapter's own words, cut to what a message can carry. */
 const MAX_MESSAGE = 500;
 
-/** What is known of a call that failed, beside its status. */
+/** How a call ended. */
 export interface CallEnd {
-  /** The router cancelled it; a CANCELLED that it did not ask for is the adapter's end. */
-  readonly cancelledHere: boolean;
-  /** The call got a connection, so that the adapter may have seen it. */
-  readonly connected: boolean;
+  /** The gRPC status; one that stands for it when the adapter gave none. */
+  readonly code: number;
+  /** Absent when the status is OK. */
+  readonly failure?: Failure;
 }
 
-/** The failure of a call that ended with a gRPC status. */
-export function statusFailure(error: ServiceError, { cancelledHere, connected }: CallEnd): Failure {
-  const kind = kindOf(error, cancelledHere);
-  const retryAfterMs = pushback(error);
-  return {
-    kind,
-    message: messageOf(error, kind, connected),
-    sent: connected,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  };
+/**
+ * The end that an adapter told by a status.
+ * @param text the adapter's words, for people
+ * @param pushback the value of `grpc-retry-pushback-ms`: how long the adapter asks to be left alone
+ */
+export function statusEnd(code: number, text: string, pushback?: unknown): CallEnd {
+  if (code === status.OK) return { code };
+  const kind = kinds[code] ?? "internal";
+  const [line = ""] = text.split("\n", 1);
+  const message = line === "" ? `ended with ${names.get(code) ?? `status ${code}`}` : line.slice(0, MAX_MESSAGE);
+  const retryAfterMs = typeof pushback === "string" && /^\d{1,15}$/.test(pushback) ? Number(pushback) : undefined;
+  return { code, failure: { kind, message, sent: true, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) } };
 }
 
-function kindOf(error: ServiceError, cancelledHere: boolean): FailureKind {
-  if (error.code === status.RESOURCE_EXHAUSTED && tooLarge.test(error.details)) return "protocol";
-  const kind = kinds[error.code] ?? "internal";
-  return kind === "cancelled" && !cancelledHere ? "unavailable" : kind;
+/** gRPC's reading of an HTTP status that came without a gRPC status. */
+const httpCodes: Readonly<Partial<Record<number, number>>> = {
+  400: status.INTERNAL,
+  401: status.UNAUTHENTICATED,
+  403: status.PERMISSION_DENIED,
+  404: status.UNIMPLEMENTED,
+  429: status.UNAVAILABLE,
+  502: status.UNAVAILABLE,
+  503: status.UNAVAILABLE,
+  504: status.UNAVAILABLE,
+};
+
+/** The end of a call that something other than a gRPC server answered. */
+export function httpEnd(httpStatus: number, contentType: string | undefined): CallEnd {
+  const text =
+    httpStatus === 200
+      ? `answered with content-type ${contentType ?? "none"}, which is not gRPC`
+      : `answered with HTTP status ${httpStatus}`;
+  return statusEnd(httpCodes[httpStatus] ?? status.UNKNOWN, text);
 }
 
-/** For people: the adapter's own words, and none of the client library's. */
-function messageOf(error: ServiceError, kind: FailureKind, connected: boolean): string {
-  if (!connected && kind === "unavailable") return "cannot be reached";
-  if (error.details.startsWith("Deadline exceeded after")) return "did not answer in time";
-  const [line = ""] = error.details.split("\n", 1);
-  return line === "" ? `ended with ${status[error.code] ?? `status ${error.code}`}` : line.slice(0, MAX_MESSAGE);
-}
+/** gRPC's reading of the codes of RST_STREAM; all others are INTERNAL. One without an error is how servers go that are ended. */
+const resetCodes: Readonly<Partial<Record<number, number>>> = {
+  [constants.NGHTTP2_NO_ERROR]: status.UNAVAILABLE,
+  [constants.NGHTTP2_CANCEL]: status.CANCELLED,
+  [constants.NGHTTP2_ENHANCE_YOUR_CALM]: status.RESOURCE_EXHAUSTED,
+  [constants.NGHTTP2_INADEQUATE_SECURITY]: status.PERMISSION_DENIED,
+};
 
-/** How long the adapter asks to be left alone, in ms. */
-function pushback(error: ServiceError): number | undefined {
-  const [text] = error.metadata?.get("grpc-retry-pushback-ms") ?? [];
-  const ms = text === undefined ? Number.NaN : Number(text.toString());
-  return Number.isSafeInteger(ms) && ms >= 0 ? ms : undefined;
+/** The end of a call whose stream the adapter closed without a status. */
+export function resetEnd(code: number): CallEnd {
+  const text =
+    code === constants.NGHTTP2_NO_ERROR ? "ended without a status" : `reset the call with HTTP/2 code ${code}`;
+  return statusEnd(resetCodes[code] ?? status.INTERNAL, text);
 }
