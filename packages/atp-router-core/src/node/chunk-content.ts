@@ -8,6 +8,8 @@ import type { Warn } from "./grpc-status.js";
 /** One message of a call in the router's values. */
 export type Piece = { readonly chunk: Chunk } | { readonly final: AdapterFinal };
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 const FINAL = "agent.result.final";
 /** Leaves room for the frame around it, whose depth is 64 (A3.3). */
 const MAX_DEPTH = 48;
@@ -38,20 +40,18 @@ export class PieceReader {
     const { text } = content;
     if (text !== undefined && typeof text !== "string") throw broken("content_json.text is not text");
     const extra = extraOf(content, ofPartial);
-    return {
-      chunk: {
-        ...(text === undefined ? undefined : { text: this.whole(text) }),
-        ...(extra === undefined ? undefined : { extra }),
-        usage,
-        ...confidence,
-      },
-    };
+    // Without spreads, which cost more than all else that is done to a chunk.
+    const chunk: Writable<Chunk> = { usage };
+    if (text !== undefined) chunk.text = this.whole(text);
+    if (extra !== undefined) chunk.extra = extra;
+    if (confidence !== undefined) chunk.confidence = confidence;
+    return { chunk };
   }
 
   private final(
     content: Record<string, unknown>,
     usage: Usage,
-    confidence: { confidence: number } | undefined,
+    confidence: number | undefined,
   ): Piece | readonly Piece[] {
     const { answer } = content;
     if (answer !== undefined && typeof answer !== "string") throw broken("content_json.answer is not text");
@@ -62,7 +62,7 @@ export class PieceReader {
         evidence: evidenceOf(content["evidence"]),
         ...(extra === undefined ? undefined : { extra }),
         usage,
-        ...confidence,
+        ...(confidence === undefined ? undefined : { confidence }),
       },
     };
     if (this.high === "") return final;
@@ -85,9 +85,8 @@ export class PieceReader {
   }
 
   /** Protobuf cannot tell 0 from absent: one that is sure to be wrong is as rare as one that says nothing is common. */
-  private confidence(value: number): { confidence: number } | undefined {
-    if (value === 0) return undefined;
-    return { confidence: clampedShare(value, "confidence of a chunk", this.warn) };
+  private confidence(value: number): number | undefined {
+    return value === 0 ? undefined : clampedShare(value, "confidence of a chunk", this.warn);
   }
 }
 

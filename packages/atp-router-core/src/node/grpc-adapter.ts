@@ -17,7 +17,7 @@ import { GrpcChannel } from "./grpc-channel.js";
 import { framed } from "./grpc-framing.js";
 import { followCall } from "./grpc-leg.js";
 import { estimateRequest, streamRequest, toEstimate, toHealth } from "./grpc-messages.js";
-import type { Target } from "./grpc-session.js";
+import { targetOf } from "./grpc-session.js";
 import { broken, status } from "./grpc-status.js";
 import type { CallEnd } from "./grpc-status.js";
 
@@ -106,27 +106,29 @@ function unary<I extends DescMessage, O extends DescMessage>(
       reject(cancelled(false));
       return;
     }
-    const answers: Buffer[] = [];
+    let answer: Buffer | undefined;
     const body = framed(toBinary(input, request));
     const call = channel.start(
       { path: service + name, metadata, body, deadlineAt },
       {
-        message: (bytes) => void answers.push(bytes),
+        message(bytes) {
+          if (answer !== undefined) stop(broken(`${name} was answered twice`));
+          answer = bytes;
+        },
         end(end) {
           signal?.removeEventListener("abort", abort);
-          const [answer] = answers;
           if (end.failure !== undefined) reject(new AdapterFailure(end.failure, end));
-          else if (answer === undefined || answers.length > 1)
-            reject(broken(`${name} was answered with ${answers.length} messages`));
+          else if (answer === undefined) reject(broken(`${name} was answered with nothing`));
           else resolve(decoded(output, answer, name));
         },
       },
     );
-    const abort = (): void => {
-      const { sent } = call;
+    const stop = (failure: AdapterFailure): void => {
+      signal?.removeEventListener("abort", abort);
       call.cancel();
-      reject(cancelled(sent));
+      reject(failure);
     };
+    const abort = (): void => stop(cancelled(call.sent));
     signal?.addEventListener("abort", abort, { once: true });
   });
 }
@@ -141,15 +143,6 @@ function decoded<O extends DescMessage>(output: O, bytes: Buffer, name: string):
   } catch (error) {
     return Promise.reject(broken(`the answer to ${name} cannot be read: ${(error as Error).message}`));
   }
-}
-
-function targetOf(address: string): Target {
-  const url = new URL(address);
-  if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw new TypeError(`${address} is not an http: or https: URL`);
-  const secure = url.protocol === "https:";
-  const port = url.port === "" ? (secure ? 443 : 7070) : Number(url.port);
-  return { secure, host: url.hostname.replace(/^\[|\]$/g, ""), port, authority: `${url.hostname}:${port}` };
 }
 
 /** What a header can carry: printable ASCII without blanks around it, and no more than anybody reads. */

@@ -17,6 +17,21 @@ export interface Target {
   readonly ca?: string;
 }
 
+/**
+ * Reads an adapter's URL. Without a port it is 7070, with TLS 443.
+ * @throws TypeError when it is not an `http:` or `https:` URL
+ */
+export function targetOf(address: string): Target {
+  const url = new URL(address);
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new TypeError(`${address} is not an http: or https: URL`);
+  const secure = url.protocol === "https:";
+  // A port that is the scheme's own is dropped from URLs.
+  const own = secure ? 443 : /:80(?:[/?#]|$)/.test(address.trim()) ? 80 : 7070;
+  const port = url.port === "" ? own : Number(url.port);
+  return { secure, host: url.hostname.replace(/^\[|\]$/g, ""), port, authority: `${url.hostname}:${port}` };
+}
+
 /** What a channel hears of its sessions. */
 export interface SessionEvents {
   /** It is connected, or the peer changed how many calls it takes. */

@@ -8,6 +8,7 @@ import { systemClock } from "../../src/runtime/index.js";
 import { final, partial, serveHandlers } from "./support/adapter-server.js";
 import type { AdapterServer, Handlers, StreamCallAtServer } from "./support/adapter-server.js";
 import { Collector } from "./support/collector.js";
+import { answer as rawAnswer, serveHttp2 } from "./support/http2-server.js";
 
 const clock = systemClock();
 const cleanups: (() => void)[] = [];
@@ -197,6 +198,18 @@ describe("Estimate", () => {
     });
     expect(Number(deadline) - before).toBeGreaterThan(0);
     expect(Number(deadline) - before).toBeLessThan(1_000);
+  });
+
+  it.each([
+    ["nothing", [], /answered with nothing/],
+    ["two quotes", ["", ""], /answered twice/],
+    ["what is no quote", ["\u000a\u0005x"], /answer to Estimate cannot be read/],
+  ])("an answer of %s breaks the contract", async (_name, messages, says) => {
+    const server = await serveHttp2((stream) => rawAnswer(stream, ...messages));
+    cleanups.push(() => server.kill());
+    await expect(adapterAt(`http://127.0.0.1:${server.port}`).estimate(question, soon())).rejects.toMatchObject({
+      failure: { kind: "protocol", message: expect.stringMatching(says) as string, sent: true },
+    });
   });
 
   it("gives up when its signal says so", async () => {

@@ -1,11 +1,14 @@
+import { createServer as createHttpServer } from "node:http";
 import { constants } from "node:http2";
 import type { ServerHttp2Stream } from "node:http2";
+import { createServer as createHttpsServer } from "node:https";
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { GrpcChannel } from "../../src/node/grpc-channel.js";
 import { framed } from "../../src/node/grpc-framing.js";
 import type { CallListener, GrpcCall } from "../../src/node/grpc-call.js";
+import { targetOf } from "../../src/node/grpc-session.js";
 import type { CallEnd } from "../../src/node/grpc-status.js";
 import type { Clock } from "../../src/ports/index.js";
 import { systemClock } from "../../src/runtime/index.js";
@@ -78,6 +81,17 @@ const failed = (kind: string, sent: boolean, message: unknown = expect.any(Strin
 const turns = async (n = 20): Promise<void> => {
   for (let i = 0; i < n; i++) await new Promise((resolve) => setImmediate(resolve));
 };
+
+it.each([
+  ["http://h", { secure: false, host: "h", port: 7070, authority: "h:7070" }],
+  ["http://h:80", { secure: false, host: "h", port: 80, authority: "h:80" }],
+  ["http://h:8080/", { secure: false, host: "h", port: 8080, authority: "h:8080" }],
+  ["https://h", { secure: true, host: "h", port: 443, authority: "h:443" }],
+  ["https://h:80", { secure: true, host: "h", port: 80, authority: "h:80" }],
+  ["http://[::80]", { secure: false, host: "::80", port: 7070, authority: "[::80]:7070" }],
+])("the address %s", (address, target) => {
+  expect(targetOf(address)).toEqual(target);
+});
 
 describe("a call", () => {
   it("asks as gRPC does, is answered, and is not reset after its end", async () => {
@@ -461,6 +475,20 @@ describe("the connection", () => {
     }
     expect(server.sessions[0]?.alpnProtocol).toBe("h2");
     expect(await ask(to("127.0.0.1")).heard.ended()).toEqual(failed("unavailable", false, "cannot be reached"));
+  });
+
+  it.each([
+    ["HTTP/1.1 alone", undefined],
+    ["HTTP/1.1 alone behind TLS", { key: testKey, cert: testCertificate }],
+  ])("to a server of %s cannot be made", async (_name, tls) => {
+    const server = tls === undefined ? createHttpServer() : createHttpsServer(tls);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const target = { secure: tls !== undefined, host: "127.0.0.1", port, authority: `127.0.0.1:${port}` };
+    const channel = new GrpcChannel({ ...target, ca: testCertificate }, clock);
+    cleanups.push(() => channel.close());
+    expect(await ask(channel).heard.ended()).toEqual(failed("unavailable", false, "cannot be reached"));
   });
 
   it("close ends what runs and what waits", async () => {
