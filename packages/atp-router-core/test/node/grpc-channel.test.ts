@@ -119,6 +119,7 @@ describe("a call", () => {
     ]);
     await turns();
     expect(server.streams[0]).toMatchObject({ rstCode: 0, destroyed: true });
+    expect(server.sessions[0]?.state.remoteWindowSize).toBeGreaterThan(1_000_000);
   });
 
   it.each([
@@ -216,11 +217,14 @@ describe("a call", () => {
     const closed = new Promise<number>((resolve) => (reset = resolve));
     const { channel } = await served((stream) => {
       stream.on("close", () => reset(stream.rstCode));
-      headOnly(stream, { ":status": 200, "grpc-status": "8", "grpc-message": "too long" });
+      stream.once("data", () => {
+        stream.pause();
+        headOnly(stream, { ":status": 200, "grpc-status": "8", "grpc-message": "too long" });
+      });
     });
     const { heard } = ask(channel, { body: framed(Buffer.alloc(4 * 1024 * 1024)) });
     expect(await heard.ended()).toEqual(failed("exhausted", true, "too long"));
-    await closed;
+    expect(await closed).toBe(constants.NGHTTP2_CANCEL);
   });
 
   it("whose answer is all here is told whole, though its reader paused and the connection ended", async () => {
@@ -228,6 +232,12 @@ describe("a call", () => {
     const { heard, call } = ask(channel);
     await heard.until(() => heard.messages.length === 1);
     call.pause();
+    const take = heard.message.bind(heard);
+    // As a reader does that wants none of them yet.
+    heard.message = (bytes) => {
+      take(bytes);
+      call.pause();
+    };
     const [stream] = server.streams as [ServerHttp2Stream];
     stream.write(framed(Buffer.from("two")));
     stream.write(framed(Buffer.from("three")));
@@ -308,6 +318,20 @@ describe("the peer's limit of calls", () => {
     expect(last.call.sent).toBe(true);
   });
 
+  it.each([
+    ["with a call", 1],
+    ["without one", 0],
+  ])("calls that wait get a connection for one that was lost %s", async (_name, maxConcurrentStreams) => {
+    const { server, channel } = await served((stream) => begin(stream), { maxConcurrentStreams });
+    for (let n = 0; n < 17; n++) ask(channel);
+    while (server.sessions.length < 16) await turns(1);
+    await turns();
+    server.sessions[5]?.destroy();
+    while (server.sessions.length < 17) await turns(1);
+    await turns();
+    expect(server.streams).toHaveLength(17 * maxConcurrentStreams);
+  });
+
   it("that the peer raises lets calls go that waited", async () => {
     const { server, channel } = await served((stream) => answer(stream), { maxConcurrentStreams: 0 });
     const { heard, call } = ask(channel);
@@ -378,13 +402,10 @@ describe("the connection", () => {
   });
 
   it("is tried again after 200 ms, then twice as late each time up to 2 s; calls between fail at once", async () => {
-    let attempts = 0;
-    const refusing = createServer((socket) => {
-      attempts++;
-      socket.destroy();
-    });
-    await new Promise<void>((resolve) => refusing.listen(0, "127.0.0.1", resolve));
-    cleanups.push(() => refusing.close());
+    const behind = await serveHttp2((stream) => answer(stream));
+    cleanups.push(() => behind.kill());
+    const link = await cable(behind.port);
+    link.refuses = true;
     const time = createVirtualClock();
     const delays: number[] = [];
     const spying: Clock = {
@@ -394,18 +415,28 @@ describe("the connection", () => {
         return time.at(when, fn);
       },
     };
-    const channel = channelTo((refusing.address() as AddressInfo).port, spying);
+    const channel = channelTo(link.port, spying);
     const asked = { deadlineAt: 1e6 };
     expect(await ask(channel, asked).heard.ended()).toEqual(failed("unavailable", false, "cannot be reached"));
     for (let n = 1; n <= 6; n++) {
       while (delays.length < n) await turns(1);
-      expect(attempts).toBe(n);
+      expect(link.connections).toBe(n);
       const { heard } = ask(channel, asked);
       await Promise.resolve();
       expect(heard.ends).toEqual([failed("unavailable", false, "cannot be reached")]);
       await time.advance(delays[n - 1] ?? 0);
     }
-    expect(delays.slice(0, 6)).toEqual([200, 400, 800, 1_600, 2_000, 2_000]);
+    while (delays.length < 7) await turns(1);
+    link.refuses = false;
+    await time.advance(2_000);
+    while (behind.sessions.length === 0) await turns(1);
+    await turns();
+    expect(await ask(channel, asked).heard.ended()).toEqual(ok);
+    link.refuses = true;
+    link.reset();
+    await turns();
+    expect(await ask(channel, asked).heard.ended()).toEqual(failed("unavailable", false, "cannot be reached"));
+    expect(delays).toEqual([200, 400, 800, 1_600, 2_000, 2_000, 2_000, 200]);
   });
 
   it("to a host that says nothing is given up after 20 s", async () => {
@@ -512,6 +543,10 @@ describe("the connection", () => {
 
 interface Cable {
   readonly port: number;
+  /** How many were made, refused ones too. */
+  connections: number;
+  /** Ends each connection as soon as it is made. */
+  refuses: boolean;
   /** Lets nothing through any more, and tells neither end. */
   cut(): void;
   /** Resets the connections at both ends. */
@@ -522,6 +557,11 @@ interface Cable {
 async function cable(to: number): Promise<Cable> {
   const pairs: [Socket, Socket][] = [];
   const server = createServer((near) => {
+    made.connections++;
+    if (made.refuses) {
+      near.destroy();
+      return;
+    }
     const far = connect(to, "127.0.0.1");
     near.pipe(far).pipe(near);
     for (const end of [near, far]) end.on("error", () => undefined);
@@ -541,5 +581,6 @@ async function cable(to: number): Promise<Cable> {
       far.unpipe(near);
     }
   };
-  return { port: (server.address() as AddressInfo).port, cut, reset };
+  const made: Cable = { port: (server.address() as AddressInfo).port, connections: 0, refuses: false, cut, reset };
+  return made;
 }
