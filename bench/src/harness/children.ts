@@ -107,6 +107,9 @@ export async function startProgram(path: string, options: ProgramOptions): Promi
     // The log goes straight to the file, as it does under a supervisor: no reader of ours takes part.
     stdio: ["ignore", "pipe", log],
   });
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("exit", () => process.removeListener("exit", kill));
   const ready = deferred();
   let port = 0;
   const lines = createInterface({ input: child.stdout });

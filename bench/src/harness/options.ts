@@ -22,6 +22,8 @@ export function benchOptions(): BenchOptions {
 
 /** Runs a bench and ends the process: 0 when it ran, whatever its figures; 1 with the reason when it could not. */
 export function runBench(run: () => Promise<void>): void {
+  // An exit of its own, so that no started program stays behind.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
   run().then(
     () => process.exit(0),
     (error: unknown) => {
@@ -31,4 +33,11 @@ export function runBench(run: () => Promise<void>): void {
       process.exit(1);
     },
   );
+}
+
+function told(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // A wrong option is the user's matter: where it was found in the program helps nobody.
+  const { code } = error as { readonly code?: string };
+  return code?.startsWith("ERR_PARSE_ARGS") === true ? error.message : (error.stack ?? error.message);
 }
