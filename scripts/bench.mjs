@@ -12,7 +12,7 @@ const benches = {
     builds: ["atp-bench...", "@atp-examples/router..."],
   },
   clients: {
-    about: "one router with three gRPC clients behind AdapterPort: grpc-js, connect-node, node:http2",
+    about: "one router with three gRPC clients behind AdapterPort: its own, grpc-js, connect-node",
     builds: ["atp-bench..."],
   },
   profile: {
