@@ -55,7 +55,7 @@ export class ChannelCall implements GrpcCall {
     private readonly left: (call: ChannelCall, session: GrpcSession | undefined) => void,
   ) {
     this.stopDeadline = clock.at(request.deadlineAt, () =>
-      this.fail({ kind: "timeout", message: "did not answer in time", sent: this.sent }, status.DEADLINE_EXCEEDED),
+      this.fail({ kind: "timeout", message: "did not answer in time", sent: this.sent }),
     );
   }
 
@@ -78,11 +78,11 @@ export class ChannelCall implements GrpcCall {
     stream.on("data", (data: Buffer) => {
       if (this.over) return;
       const wrong = reader.push(data);
-      if (wrong !== undefined) this.fail({ kind: "protocol", message: wrong, sent: true }, status.INTERNAL);
+      if (wrong !== undefined) this.fail({ kind: "protocol", message: wrong, sent: true });
     });
     stream.on("end", () => {
       if (this.told?.code === status.OK && reader.cut)
-        this.fail({ kind: "protocol", message: "the answer ends inside a message", sent: true }, status.INTERNAL);
+        this.fail({ kind: "protocol", message: "the answer ends inside a message", sent: true });
       else if (this.told !== undefined) this.settle(this.told);
     });
     // Each is followed by `close`, which tells more.
@@ -109,10 +109,10 @@ export class ChannelCall implements GrpcCall {
   }
 
   /** Ends the call from this side. */
-  fail(failure: Failure, code: number): void {
+  fail(failure: Failure): void {
     if (!this.leave()) return;
     this.stream?.close(constants.NGHTTP2_CANCEL);
-    this.listener.end({ code, failure });
+    this.listener.end({ failure });
   }
 
   private settle(end: CallEnd): void {
@@ -140,8 +140,8 @@ export class ChannelCall implements GrpcCall {
     }
     const type = headers["content-type"];
     if (type?.startsWith("application/grpc") === true || this.over) return;
-    const { code, failure } = httpEnd(this.httpStatus, type);
-    if (failure !== undefined) this.fail(failure, code);
+    const { failure } = httpEnd(this.httpStatus, type);
+    if (failure !== undefined) this.fail(failure);
   }
 
   private readStatus(headers: IncomingHttpHeaders): void {
@@ -166,5 +166,5 @@ export class ChannelCall implements GrpcCall {
 }
 
 function unavailable(message: string, sent: boolean): CallEnd {
-  return { code: status.UNAVAILABLE, failure: { kind: "unavailable", message, sent } };
+  return { failure: { kind: "unavailable", message, sent } };
 }

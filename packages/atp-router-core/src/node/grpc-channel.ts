@@ -4,7 +4,6 @@ import { ChannelCall } from "./grpc-call.js";
 import type { CallListener, CallRequest, GrpcCall } from "./grpc-call.js";
 import { GrpcSession } from "./grpc-session.js";
 import type { SessionEvents, Target } from "./grpc-session.js";
-import { status } from "./grpc-status.js";
 
 /** An adapter that comes back is found within two seconds; until then its calls fail at once. */
 const MIN_BACKOFF_MS = 200;
@@ -44,7 +43,7 @@ export class GrpcChannel {
     this.calls.add(call);
     if (this.closed || this.failing) {
       const failure = this.closed ? gone(false) : unreachable;
-      queueMicrotask(() => call.fail(failure, status.UNAVAILABLE));
+      queueMicrotask(() => call.fail(failure));
     } else if (request.deadlineAt > this.clock.now()) {
       this.waiting.add(call);
       this.place();
@@ -56,7 +55,7 @@ export class GrpcChannel {
   close(): void {
     this.closed = true;
     this.stopRetry?.();
-    for (const call of this.calls) call.fail(gone(call.sent), status.UNAVAILABLE);
+    for (const call of this.calls) call.fail(gone(call.sent));
     for (const session of this.sessions) session.destroy();
     this.connecting?.destroy();
   }
@@ -108,7 +107,7 @@ export class GrpcChannel {
         this.retryLater();
       }
       // Without a session nothing can end that they wait for.
-      if (this.failing) for (const call of this.waiting) call.fail(unreachable, status.UNAVAILABLE);
+      if (this.failing) for (const call of this.waiting) call.fail(unreachable);
       else if (this.waiting.size > 0) this.place();
     },
   };

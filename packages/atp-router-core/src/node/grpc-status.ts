@@ -65,8 +65,8 @@ const MAX_MESSAGE = 500;
 
 /** How a call ended. */
 export interface CallEnd {
-  /** The gRPC status; one that stands for it when the adapter gave none. */
-  readonly code: number;
+  /** The adapter's own status; absent when it gave none. */
+  readonly code?: number;
   /** Absent when the status is OK. */
   readonly failure?: Failure;
 }
@@ -103,7 +103,7 @@ export function httpEnd(httpStatus: number, contentType: string | undefined): Ca
     httpStatus === 200
       ? `answered with content-type ${contentType ?? "none"}, which is not gRPC`
       : `answered with HTTP status ${httpStatus}`;
-  return statusEnd(httpCodes[httpStatus] ?? status.UNKNOWN, text);
+  return withoutCode(statusEnd(httpCodes[httpStatus] ?? status.UNKNOWN, text));
 }
 
 /** gRPC's reading of the codes of RST_STREAM; all others are INTERNAL. One without an error is how servers go that are ended. */
@@ -118,5 +118,10 @@ const resetCodes: Readonly<Partial<Record<number, number>>> = {
 export function resetEnd(code: number): CallEnd {
   const text =
     code === constants.NGHTTP2_NO_ERROR ? "ended without a status" : `reset the call with HTTP/2 code ${code}`;
-  return statusEnd(resetCodes[code] ?? status.INTERNAL, text);
+  return withoutCode(statusEnd(resetCodes[code] ?? status.INTERNAL, text));
+}
+
+/** A status that stands for what was heard must not be taken for one that an adapter told. */
+function withoutCode({ failure }: CallEnd): CallEnd {
+  return failure === undefined ? {} : { failure };
 }

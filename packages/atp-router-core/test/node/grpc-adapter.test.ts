@@ -235,6 +235,14 @@ describe("Health", () => {
     expect(await port.health(soon())).toEqual({ status: "READY", p95Ms: 0, errorRate: 0, info: {} });
   });
 
+  it("a server that is no adapter is not READY, though it does not know the call either", async () => {
+    const server = await serveHttp2((stream) => stream.respond({ ":status": 404 }, { endStream: true }));
+    cleanups.push(() => server.kill());
+    await expect(adapterAt(`http://127.0.0.1:${server.port}`).health(soon())).rejects.toMatchObject({
+      failure: { kind: "rejected", message: "answered with HTTP status 404", sent: true },
+    });
+  });
+
   it("B.2-3: an adapter of fields 1 and 2 is READY", async () => {
     const { port } = await served({ health: (_call, answer) => answer(null, { p95Ms: 120.5, errorRate: 0.25 }) });
     expect(await port.health(soon())).toEqual({ status: "READY", p95Ms: 120.5, errorRate: 0.25, info: {} });

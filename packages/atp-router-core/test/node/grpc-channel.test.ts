@@ -158,17 +158,17 @@ describe("a call", () => {
   });
 
   it.each([
-    [400, "text/html", "internal", 13],
-    [401, "text/html", "rejected", 16],
-    [403, "application/json", "rejected", 7],
-    [404, "text/html", "rejected", 12],
-    [429, "text/html", "unavailable", 14],
-    [502, "text/html", "unavailable", 14],
-    [503, "application/grpc", "unavailable", 14],
-    [504, "text/html", "unavailable", 14],
-    [500, "text/html", "internal", 2],
-    [200, "text/html", "internal", 2],
-  ])("HTTP status %i with %s is told as %s", async (httpStatus, type, kind, code) => {
+    [400, "text/html", "internal"],
+    [401, "text/html", "rejected"],
+    [403, "application/json", "rejected"],
+    [404, "text/html", "rejected"],
+    [429, "text/html", "unavailable"],
+    [502, "text/html", "unavailable"],
+    [503, "application/grpc", "unavailable"],
+    [504, "text/html", "unavailable"],
+    [500, "text/html", "internal"],
+    [200, "text/html", "internal"],
+  ])("HTTP status %i with %s is told as %s, and as no status of the adapter", async (httpStatus, type, kind) => {
     const { server, channel } = await served((stream) => {
       stream.respond({ ":status": httpStatus, "content-type": type });
       if (type === "application/grpc") stream.end();
@@ -178,7 +178,7 @@ describe("a call", () => {
     expect(await heard.ended()).toEqual(
       failed(kind, true, expect.stringContaining(httpStatus === 200 ? type : "HTTP")),
     );
-    expect(heard.ends[0]?.code).toBe(code);
+    expect(heard.ends[0]).not.toHaveProperty("code");
     await new Promise((resolve) =>
       server.streams[0]?.destroyed === true ? resolve(0) : server.streams[0]?.on("close", resolve),
     );
