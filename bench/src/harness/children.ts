@@ -148,11 +148,13 @@ function pidOf(child: ChildProcess, path: string): number {
 
 function ended(child: ChildProcess, ask: () => unknown): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const kill = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
-    child.once("exit", () => {
+    child.once("exit", (_code, signal) => {
       clearTimeout(kill);
-      resolve();
+      if (signal === "SIGKILL")
+        reject(new Error(`${child.spawnargs.join(" ")} did not end within ${stopTimeoutMs} ms`));
+      else resolve();
     });
     ask();
   });

@@ -27,9 +27,8 @@ export function runBench(run: () => Promise<void>): void {
   run().then(
     () => process.exit(0),
     (error: unknown) => {
-      process.stderr.write(
-        `bench failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-      );
+      process.stderr.write(`bench failed: ${told(error)}
+`);
       process.exit(1);
     },
   );
