@@ -23,6 +23,8 @@ export interface Told {
   consumed: number;
   inputsSent: number;
   inputsTaken: number[];
+  /** What the end said, when it was a FIN. */
+  answer: string | null;
 }
 
 type Packet = { readonly data: string; readonly to: "client" | "router" };
@@ -45,7 +47,23 @@ export class World {
     { messages: number; bytes: number; usedMessages: number; usedBytes: number; seq: number }
   >();
   creditExceeded = 0;
+  /** Bounds of memory that were passed, as seen from outside. */
+  readonly overBounds: string[] = [];
+  private readonly unsent = new Map<Rig, number>();
+  private readonly replays = new Map<string, { seq: number; message: number; largest: number; replayed: number }>();
+  /** Streams with an unfinished message in fragments on this socket. */
+  private readonly fragmented = new Set<string>();
+  /** Errors that a router may tell in this world. */
+  readonly expected = new Set<string>();
   private connected = false;
+  /** The client's socket is dead, and it does not know yet. */
+  private deaf = false;
+  /** Endpoints of routers that think their dead sockets are alive. */
+  private readonly stale = new Set<Rig>();
+  /** The session's router shuts down: nobody resumes there. */
+  private draining = false;
+  /** What the host is told of every effect, in order: a run's trace. */
+  watch: ((from: "client" | "router", effect: EndpointEffect) => void) | undefined;
 
   constructor(
     readonly capabilities: readonly string[],
@@ -60,18 +78,22 @@ export class World {
 
   private run(rig: Rig, effects: readonly EndpointEffect[]): void {
     for (const effect of effects) {
+      this.watch?.(rig === this.client ? "client" : "router", effect);
       if (rig === this.client) this.onClient(effect);
       else this.onRouter(rig, effect);
     }
   }
 
   step(rig: Rig, input: Parameters<Rig["step"]>[0]): void {
+    if (input.t === "socket.buffered" || input.t === "socket.closed") this.unsent.set(rig, 0);
     this.run(rig, rig.step(input));
   }
 
   connect(): void {
     if (this.connected) return;
     this.connected = true;
+    this.fragmented.clear();
+    for (const known of this.replays.values()) known.replayed = 0;
     this.peer = new Rig(configOf({ capabilities: this.capabilities, ...this.over }));
     this.peer.at = this.client.at;
     this.step(this.peer, { t: "socket.opened", subprotocol: "atp.v1+json" });
@@ -80,20 +102,72 @@ export class World {
 
   /** Cuts the socket: each side has what was delivered before, and nothing after. */
   cut(code = 1006): void {
+    this.cutClient(code);
+    this.cutRouter(code);
+    this.leaveDrained();
+  }
+
+  /** The socket dies and one side does not know: only the other one learns of it. */
+  halfOpen(knows: "client" | "router"): void {
+    if (!this.connected || this.peer === null) return;
+    if (knows === "client") {
+      this.stale.add(this.peer);
+      this.peer = null;
+      this.cutClient(1006);
+    } else {
+      this.cutRouter(1006);
+      this.deaf = true;
+    }
+    this.leaveDrained();
+  }
+
+  private cutClient(code: number): void {
     if (!this.connected) return;
     this.connected = false;
+    this.deaf = false;
     this.wire.toClient = [];
     this.wire.toRouter = [];
-    const peer = this.peer as Rig;
-    this.peer = null;
     this.step(this.client, { t: "socket.closed", code, reason: "" });
+  }
+
+  private cutRouter(code: number): void {
+    const peer = this.peer;
+    if (peer === null) return;
+    this.peer = null;
+    this.wire.toClient = [];
+    this.wire.toRouter = [];
     this.step(peer, { t: "socket.closed", code, reason: "" });
+  }
+
+  /** A router that shuts down takes no socket again: its session is lost with it. */
+  private leaveDrained(): void {
+    if (!this.draining || this.session === null) return;
+    for (const [token, owner] of this.tokens) if (owner === this.session) this.tokens.delete(token);
+    this.session = null;
+    this.draining = false;
+  }
+
+  /** The session's router begins to shut down (A9.6). */
+  drainRouter(): void {
+    if (this.session === null || this.peer !== this.session || this.draining) return;
+    this.draining = true;
+    this.step(this.session, { t: "drain", resumeUrl: "wss://other/ws" });
+  }
+
+  /** The wire delivers a message or an acknowledgement twice; a connection's own frames are not repeated. */
+  duplicate(to: "client" | "router", index: number): void {
+    const queue = to === "client" ? this.wire.toClient : this.wire.toRouter;
+    const at = index % Math.max(1, queue.length);
+    const data = queue[at];
+    if (data === undefined) return;
+    const frame = JSON.parse(data) as Frame;
+    if (frame.stream_id !== "0" && !frame.flags.includes("CTRL")) queue.splice(at + 1, 0, data);
   }
 
   deliver(to: "client" | "router", count: number): number {
     const queue = to === "client" ? this.wire.toClient : this.wire.toRouter;
     let done = 0;
-    for (; done < count && queue.length > 0 && this.connected; done++) {
+    for (; done < count && queue.length > 0 && this.connected && !this.deaf; done++) {
       const data = queue.shift() as string;
       const rig = to === "client" ? this.client : (this.peer as Rig);
       const decoded = decodeFrame(data, { max_frame_bytes: defaultLimits.max_message_bytes });
@@ -113,8 +187,9 @@ export class World {
   }
 
   /** The router sends: a message may start only while both totals are below the credit (A8.1). */
-  private noteUse(data: string): void {
+  private noteUse(rig: Rig, data: string): void {
     const frame = JSON.parse(data) as Frame;
+    this.noteBounds(rig, frame, sizeOf(data));
     const flag = frame.flags[0];
     if (frame.stream_id === "0" || (flag !== "MORE" && flag !== undefined) || !this.capabilities.includes("credit"))
       return;
@@ -134,16 +209,44 @@ export class World {
     known.usedBytes += sizeOf(data);
   }
 
+  /** A socket may hold what its high mark allows, or one frame (A8.2). */
+  private noteUnsent(rig: Rig, data: string): void {
+    const before = this.unsent.get(rig) ?? 0;
+    const after = before + sizeOf(data);
+    this.unsent.set(rig, after);
+    if (before > 0 && after > (rig.config.highMarkBytes ?? 262_144)) this.overBounds.push(`${after} bytes unsent`);
+  }
+
+  /** What a router keeps of a stream, and what it has a client keep, shows in what it sends (A6, A9.2). */
+  private noteBounds(rig: Rig, frame: Frame, bytes: number): void {
+    const flag = frame.flags[0];
+    if (frame.stream_id === "0" || flag === "CTRL" || frame.flags.includes("ACK")) return;
+    const known = this.replays.get(frame.stream_id) ?? { seq: 0, message: 0, largest: 0, replayed: 0 };
+    this.replays.set(frame.stream_id, known);
+    const isReplay = frame.msg_seq <= known.seq && frame.frag_seq === undefined;
+    if (isReplay) known.replayed += bytes;
+    known.message = frame.msg_seq === known.seq ? known.message + bytes : bytes;
+    known.seq = Math.max(known.seq, frame.msg_seq);
+    known.largest = Math.max(known.largest, known.message);
+    const { retention_bytes, max_reassemblies } = rig.config.limits;
+    if (known.replayed > retention_bytes + 2 * known.largest) this.overBounds.push(`${known.replayed} bytes replayed`);
+    if (frame.frag_seq === undefined) return;
+    if (flag === "MORE") this.fragmented.add(frame.stream_id);
+    else this.fragmented.delete(frame.stream_id);
+    if (this.fragmented.size > max_reassemblies) this.overBounds.push(`${this.fragmented.size} messages in fragments`);
+  }
+
   private transmit({ data, to }: Packet): void {
-    if (!this.connected) return;
+    if (!this.connected || this.deaf) return;
     (to === "client" ? this.wire.toClient : this.wire.toRouter).push(data);
   }
 
   /** The socket has drained: what was queued for it is on its way. */
   drain(): void {
-    if (!this.connected) return;
+    // A dead socket takes nothing more, whoever knows it.
+    if (!this.connected || this.peer === null) return;
     this.step(this.client, { t: "socket.buffered", bytes: 0 });
-    this.step(this.peer as Rig, { t: "socket.buffered", bytes: 0 });
+    if (this.peer !== null) this.step(this.peer, { t: "socket.buffered", bytes: 0 });
   }
 
   advance(ms: number): void {
@@ -151,6 +254,7 @@ export class World {
       this.client,
       ...(this.session === null ? [] : [this.session]),
       ...(this.peer === null ? [] : [this.peer]),
+      ...this.stale,
     ]);
     for (const rig of rigs) this.run(rig, rig.advance(ms));
     for (const rig of rigs) rig.at = this.client.at;
@@ -170,6 +274,7 @@ export class World {
       consumed: 1,
       inputsSent: 0,
       inputsTaken: [],
+      answer: null,
     });
     this.step(this.client, {
       t: "stream.open",
@@ -204,6 +309,13 @@ export class World {
     const ref = refs[index % Math.max(1, refs.length)];
     if (session === null || ref === undefined) return;
     this.endRef(session, ref, "FIN");
+  }
+
+  /** The router's host ends every stream that it has. */
+  endAll(): void {
+    const session = this.session;
+    for (const ref of session?.endpoint.openStreams() ?? [])
+      if (session !== null && !this.told(ref).routerEnded) this.endRef(session, ref, "FIN");
   }
 
   private endRef(session: Rig, stream: string, flag: "FIN" | "RST"): void {
@@ -241,6 +353,7 @@ export class World {
   private onClient(effect: EndpointEffect): void {
     switch (effect.t) {
       case "transmit":
+        this.noteUnsent(this.client, effect.data as string);
         this.transmit({ data: effect.data as string, to: "router" });
         return;
       case "close":
@@ -260,6 +373,8 @@ export class World {
       }
       case "stream.ended":
         this.told(effect.stream).ends.push(effect.by);
+        if (effect.by === "FIN")
+          this.told(effect.stream).answer = (effect.frame.payload?.content as { answer: string }).answer;
         this.told(effect.stream).consumed = effect.frame.msg_seq;
         return;
       case "stream.cut":
@@ -275,12 +390,14 @@ export class World {
     switch (effect.t) {
       case "transmit":
         if (rig === this.peer) {
-          this.noteUse(effect.data as string);
+          this.noteUnsent(rig, effect.data as string);
+          this.noteUse(rig, effect.data as string);
           this.transmit({ data: effect.data as string, to: "client" });
         }
         return;
       case "close":
         if (rig === this.peer) this.cut(effect.code);
+        else this.closeStale(rig, effect.code);
         return;
       case "hello":
         this.greet(rig, effect.hello);
@@ -314,7 +431,8 @@ export class World {
         return;
       }
       case "violation":
-        throw new Error(`router saw a violation: ${effect.error.message}`);
+        if (!this.expected.has(effect.error.code)) throw new Error(`router saw a violation: ${effect.error.message}`);
+        return;
       default:
     }
   }
@@ -330,6 +448,8 @@ export class World {
       return;
     }
     session.at = rig.at;
+    // The newest socket wins: the older one is closed, though its peer is long gone (A9.2).
+    this.closeStale(session, 4409);
     this.peer = session;
     this.step(session, {
       t: "session.attach",
@@ -337,6 +457,10 @@ export class World {
       grant: { ...grant, epoch: this.epochOf(session), resumeToken },
       shownTokenId: token,
     });
+  }
+
+  private closeStale(rig: Rig, code: number): void {
+    if (this.stale.delete(rig)) this.step(rig, { t: "socket.closed", code, reason: "" });
   }
 
   private epochOf(session: Rig): string {
@@ -347,6 +471,8 @@ export class World {
   /** Connects and lets everything come to rest. */
   settle(): void {
     for (let round = 0; round < 200; round++) {
+      // Silence tells a client that its socket is dead (A9.1).
+      if (this.deaf) this.advance(60_000);
       this.connect();
       const moved = this.deliver("router", 1_000) + this.deliver("client", 1_000);
       this.consume();
