@@ -59,11 +59,17 @@ export function onConsumed(s: State, stream: Stream, seq: number): void {
   }
 }
 
+/** Messages that the consumer took, or that it will never get because they were evicted. */
+function takenMessages(stream: Stream): number {
+  return stream.inSeq - stream.first - stream.unread.length;
+}
+
+/** Client: half of what it granted is used up. */
 function creditIsHalf(s: State, stream: Stream): boolean {
   const { credit, allowance } = stream;
   if (!s.capabilities.credit || credit === null) return false;
   return (
-    credit.messages - (stream.readSeq - stream.first) <= allowance.messages / 2 ||
+    credit.messages - takenMessages(stream) <= allowance.messages / 2 ||
     credit.bytes - stream.readBytes <= allowance.bytes / 2
   );
 }
@@ -84,7 +90,7 @@ export function sendAck(s: State, stream: Stream): void {
     return;
   }
   stream.credit = {
-    messages: stream.readSeq - stream.first + stream.allowance.messages,
+    messages: takenMessages(stream) + stream.allowance.messages,
     bytes: stream.readBytes + stream.allowance.bytes,
   };
   sendControl(s, stream, ACK_FLAGS, undefined, { ack: stream.readSeq, credit: stream.credit });

@@ -2,6 +2,7 @@ import { closeCodes } from "../frame/close-codes.js";
 import type { Frame } from "../frame/frame.js";
 import { type HelloContent, payloadTypes } from "../frame/payload.js";
 import { type ResumedStream, readResumed } from "./contents.js";
+import { sendAck } from "./credit.js";
 import { errorOf } from "./failure.js";
 import { close, connectionFrame, wakeAll, sendFrame } from "./outbox.js";
 import { onAck } from "./replay.js";
@@ -73,11 +74,16 @@ function resumeStream(s: State, stream: Stream, entry: ResumedStream): void {
     stream.outSeq = Math.max(stream.outSeq, entry.ack);
     stream.sentSeq = Math.max(entry.ack, stream.first);
     onAck(stream, entry.ack);
-    if (entry.next_seq > stream.inSeq + 1) {
-      // The missing messages were evicted: a snapshot follows under the next numbers (A9.2).
-      stream.inSeq = entry.next_seq - 1;
-      if (entry.used !== undefined) stream.readBytes = entry.used.bytes - stream.unreadBytes;
-    }
+    // The missing messages were evicted: a snapshot follows under the next numbers (A9.2).
+    const isGap = entry.next_seq > stream.inSeq + 1;
+    if (isGap) stream.inSeq = entry.next_seq - 1;
+    // What an earlier client read, as before a reload, was counted by nobody here.
+    const isAdopted = stream.readSeq > stream.first && stream.readBytes === 0 && stream.unreadBytes === 0;
+    if (entry.used !== undefined && (isGap || isAdopted)) stream.readBytes = entry.used.bytes - stream.unreadBytes;
+    // The last grant may have been lost at the cut, and what was evicted took credit that no consumer gives back: without
+    // a word from here the router could wait for ever. Totals are absolute, so repeating them does no harm (A8.1).
+    stream.ackedSeq = 0;
+    sendAck(s, stream);
   }
   if (!stream.finished) s.fx.push({ t: "stream.attached", stream: stream.ref });
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { defaultLimits, type EndpointConfig } from "../../src/index.js";
+import { type Credit, defaultLimits, type EndpointConfig } from "../../src/index.js";
 import { Random } from "./random.js";
 import { World } from "./world.js";
 
@@ -30,6 +30,8 @@ interface Setting {
   readonly keepsAll: boolean;
   /** How long pieces of text are. */
   readonly size: number;
+  /** What readers let the router be ahead of them. Absent: the usual. */
+  readonly credit: Credit | undefined;
 }
 
 function settingOf(random: Random): Setting {
@@ -47,6 +49,7 @@ function settingOf(random: Random): Setting {
     clientOver: { limits },
     keepsAll,
     size: inFragments ? 60 : 4,
+    credit: random.below(2) === 0 ? { messages: 4, bytes: inFragments ? 20_000 : 1_500 } : undefined,
   };
 }
 
@@ -64,8 +67,8 @@ export function runSchedule(seed: number): ScheduleRun {
   try {
     // A cut before the first welcome leaves nothing to resume: what was sent until then is cut, rightly.
     world.settle();
-    for (let i = 0; i < MIN_STREAMS; i++) world.open();
-    for (let i = 0; i < ACTS; i++) act(world, random, setting.size, counts);
+    for (let i = 0; i < MIN_STREAMS; i++) world.open(setting.credit);
+    for (let i = 0; i < ACTS; i++) act(world, random, setting, counts);
     world.settle();
     violations.push(...unequal(world));
     for (let round = 0; round < 10 && world.client.endpoint.openStreams().length > 0; round++) {
@@ -79,10 +82,10 @@ export function runSchedule(seed: number): ScheduleRun {
   return { seed, violations, trace: trace.digest("hex"), streams: world.streams.size, counts };
 }
 
-function act(world: World, random: Random, size: number, counts: Record<Happening, number>): void {
+function act(world: World, random: Random, { size, credit }: Setting, counts: Record<Happening, number>): void {
   const kind = random.below(1_000);
   const n = random.below(16);
-  if (kind < 40) world.open();
+  if (kind < 40) world.open(credit);
   else if (kind < 400) world.say(n, `${n.toString(16)}${"·".repeat(n * size)}${random.below(1_000)}|`);
   else if (kind < 440) world.end(n);
   else if (kind < 560) world.deliver("router", 1 + n);

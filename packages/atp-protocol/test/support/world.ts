@@ -1,4 +1,5 @@
 import {
+  type Credit,
   decodeFrame,
   defaultLimits,
   type EndpointConfig,
@@ -44,7 +45,7 @@ export class World {
   /** What the client granted and what the router used, by stream: the router may not pass it by more than one message. */
   readonly credits = new Map<
     string,
-    { messages: number; bytes: number; usedMessages: number; usedBytes: number; seq: number }
+    { messages: number; bytes: number; usedMessages: number; usedBytes: number; parts: number; seq: number }
   >();
   creditExceeded = 0;
   /** Bounds of memory that were passed, as seen from outside. */
@@ -181,7 +182,10 @@ export class World {
   private noteGrant(frame: Frame): void {
     if (frame.credit === undefined) return;
     const known = this.credits.get(frame.stream_id);
-    if (known === undefined) return;
+    if (known === undefined) {
+      this.credits.set(frame.stream_id, { ...frame.credit, usedMessages: 0, usedBytes: 0, parts: 0, seq: 1 });
+      return;
+    }
     known.messages = Math.max(known.messages, frame.credit.messages);
     known.bytes = Math.max(known.bytes, frame.credit.bytes);
   }
@@ -190,6 +194,7 @@ export class World {
   private noteUse(rig: Rig, data: string): void {
     const frame = JSON.parse(data) as Frame;
     this.noteBounds(rig, frame, sizeOf(data));
+    if (frame.payload?.type === "control.resumed") this.noteResumed(frame.payload.content);
     const flag = frame.flags[0];
     if (frame.stream_id === "0" || (flag !== "MORE" && flag !== undefined) || !this.capabilities.includes("credit"))
       return;
@@ -198,15 +203,32 @@ export class World {
       bytes: 262_144,
       usedMessages: 0,
       usedBytes: 0,
+      parts: 0,
       seq: 1,
     };
     this.credits.set(frame.stream_id, known);
-    if (frame.msg_seq > known.seq) {
-      if (known.usedMessages >= known.messages || known.usedBytes >= known.bytes) this.creditExceeded++;
-      known.seq = frame.msg_seq;
-      known.usedMessages++;
+    // Fragments are one message, and only the last one tells whether it is an end, which needs no credit.
+    const { end } = (frame.payload?.content ?? {}) as { end?: { flags: string[] } };
+    if (frame.frag_seq === undefined || frame.frag_seq === 0) known.parts = 0;
+    known.parts += sizeOf(data);
+    if (frame.frag_seq !== undefined && end === undefined) return;
+    if (frame.msg_seq <= known.seq || end?.flags.some((name) => name !== "MORE") === true) return;
+    if (known.usedMessages >= known.messages || known.usedBytes >= known.bytes) this.creditExceeded++;
+    known.seq = frame.msg_seq;
+    known.usedMessages++;
+    known.usedBytes += known.parts;
+  }
+
+  /** What was said while nobody was there needed no credit (A9.2); from here both sides go on from `used` (A8.1). */
+  private noteResumed(content: unknown): void {
+    const { streams } = content as { streams: { stream_id: string; used: { messages: number; bytes: number } }[] };
+    for (const { stream_id, used } of streams) {
+      const known = this.credits.get(stream_id);
+      if (known === undefined) continue;
+      known.usedMessages = used.messages;
+      known.usedBytes = used.bytes;
+      known.seq = Math.max(known.seq, 1 + used.messages);
     }
-    known.usedBytes += sizeOf(data);
   }
 
   /** A socket may hold what its high mark allows, or one frame (A8.2). */
@@ -260,7 +282,7 @@ export class World {
     for (const rig of rigs) rig.at = this.client.at;
   }
 
-  open(): void {
+  open(credit?: Credit): void {
     const streamId = `st${++this.opened}`;
     this.streams.set(`s1/${streamId}`, {
       said: "",
@@ -281,6 +303,7 @@ export class World {
       sessionId: "s1",
       streamId,
       payload: { type: "agent.request", content: { prompt: streamId } },
+      ...(credit === undefined ? {} : { credit }),
     });
   }
 
