@@ -6,10 +6,15 @@ export default defineConfig({
   ...library({
     router: "src/router/main.ts",
     clients: "src/clients/main.ts",
+    wire: "src/wire/main.ts",
     profile: "src/profile/main.ts",
     "bench-adapter": "src/router/adapter.ts",
     "bench-load": "src/router/load.ts",
     "bench-router": "src/clients/router.ts",
+    "bench-wire-server": "src/wire/server.ts",
+    "bench-wire-load": "src/wire/load.ts",
+    "bench-wire-idle": "src/wire/idle.ts",
+    "bench-wire-work": "src/wire/work.ts",
   }),
   tsconfig: "tsconfig.json",
 });

@@ -15,6 +15,11 @@ const benches = {
     about: "one router with three gRPC clients behind AdapterPort: its own, grpc-js, connect-node",
     builds: ["atp-bench..."],
   },
+  wire: {
+    about:
+      "codec and endpoint: partials over a bare socket, decoding, refusing, memory, bundle, fuzz, seeded schedules",
+    builds: ["atp-bench...", "atp-protocol..."],
+  },
   profile: {
     about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory]",
     builds: ["atp-bench...", "@atp-examples/router..."],

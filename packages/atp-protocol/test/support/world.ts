@@ -502,7 +502,7 @@ export class World {
       this.drain();
       if (moved === 0) {
         this.advance(1_000);
-        if (this.deliver("router", 1_000) + this.deliver("client", 1_000) === 0) return;
+        if (this.deliver("router", 1_000) + this.deliver("client", 1_000) === 0 && this.connected) return;
       }
     }
     throw new Error("the two sides never come to rest");
