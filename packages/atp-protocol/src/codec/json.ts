@@ -48,40 +48,12 @@ export function tooBig(bytes: number, limit: number): FrameRefusal {
   return refuse(null, "A3.4", `a frame of ${bytes} bytes is over ${limit}`, { bytes, limit }, "ETOOBIG");
 }
 
-const flagTexts = new Map(
-  ["", "SYN", "ACK", "MORE", "FIN", "RST", "HB", "CTRL"].map((flag) => [flag, flag === "" ? "[]" : `["${flag}"]`]),
-);
-
-function encodeFlags(flags: readonly string[]): string {
-  const known = flags.length < 2 ? flagTexts.get(flags[0] ?? "") : undefined;
-  return known ?? JSON.stringify(flags);
-}
-
 /** A pair of backslashes, or the escape of a lone surrogate: `JSON.stringify` writes no other escape of a surrogate. */
 const surrogateEscape = /\\\\|\\ud[89a-f][0-9a-f]{2}/g;
 
-/**
- * Encodes a frame as JSON, members in the order of the specification's table. Ids must satisfy A3. A lone surrogate in
- * the content becomes U+FFFD, so that the peer never refuses the frame for it.
- */
+/** Encodes a frame as JSON. A lone surrogate becomes U+FFFD, so that the peer never refuses the frame for it. */
 export function encodeFrame(frame: Frame): string {
-  // Written member by member: twice as fast as one JSON.stringify of the whole frame on the usual partial.
-  let text = `{"v":1,"session_id":"${frame.session_id}","stream_id":"${frame.stream_id}","msg_seq":${frame.msg_seq}`;
-  if (frame.frag_seq !== undefined) text += `,"frag_seq":${frame.frag_seq}`;
-  text += `,"flags":${encodeFlags(frame.flags)}`;
-  if (frame.qos !== undefined) text += `,"qos":"${frame.qos}"`;
-  if (frame.ttl !== undefined) text += `,"ttl":${frame.ttl}`;
-  if (frame.window !== undefined) text += `,"window":${JSON.stringify(frame.window)}`;
-  if (frame.meta !== undefined) text += `,"meta":${JSON.stringify(frame.meta)}`;
-  if (frame.payload !== undefined) text += `,"payload":${JSON.stringify(frame.payload)}`;
-  if (frame.ack !== undefined) text += `,"ack":${frame.ack}`;
-  if (frame.credit !== undefined)
-    text += `,"credit":{"messages":${frame.credit.messages},"bytes":${frame.credit.bytes}}`;
-  if (frame.telemetry !== undefined) text += `,"telemetry":${JSON.stringify(frame.telemetry)}`;
-  if (frame.checksum !== undefined) text += `,"checksum":${JSON.stringify(frame.checksum)}`;
-  if (frame.sig !== undefined) text += `,"sig":${JSON.stringify(frame.sig)}`;
-  if (frame.nonce !== undefined) text += `,"nonce":${JSON.stringify(frame.nonce)}`;
-  text += "}";
+  const text = JSON.stringify(frame);
   return text.includes("\\ud")
     ? text.replace(surrogateEscape, (found) => (found === "\\\\" ? found : "\\ufffd"))
     : text;
