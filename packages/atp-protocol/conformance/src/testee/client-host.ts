@@ -1,5 +1,5 @@
 import { createEndpoint, decodeFrame, encodeFrame, utf8Length } from "../../../src/index.js";
-import type { EndpointEffect } from "../../../src/index.js";
+import type { Credit, EndpointEffect } from "../../../src/index.js";
 import { asText } from "../result.js";
 import type { Request } from "./protocol.js";
 import { type Host, type HostTools, type Input, Timer } from "./session.js";
@@ -111,7 +111,7 @@ export function createClientHost(tools: HostTools): Host {
           sessionId,
           streamId: String(request["stream"]),
           payload: { type: "agent.request", content: { prompt: request["prompt"] ?? "hello" } },
-          ...(request["credit"] === undefined ? {} : { credit: request["credit"] }),
+          ...(request["credit"] === undefined ? {} : { credit: request["credit"] as Credit }),
         });
       else if (request.op === "input")
         step({
