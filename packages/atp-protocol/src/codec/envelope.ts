@@ -1,17 +1,21 @@
 import type { FrameRefusal } from "../endpoint/types.js";
-import { MAX_UINT, WIRE_VERSION } from "../frame/frame.js";
+import { WIRE_VERSION } from "../frame/frame.js";
 import { ACK, CTRL, FIN, flagBits, isLegalMix, RST, SYN, takesNumber } from "./flags.js";
 
 type Bag = Readonly<Record<string, unknown>>;
+type Test = (value: unknown) => boolean;
+type Shape = Readonly<Record<string, Test>>;
 
 /** The largest number of a SYN, so that answers stay safe integers (A5.1). */
 const MAX_SYN_SEQ = 2 ** 31;
 
 const idPattern = /^[A-Za-z0-9._:-]{1,128}$/;
 
+const isString = (value: unknown): value is string => typeof value === "string";
+
 /** An integer of the wire: 0 to 2^53-1 (A3.1). */
 export function isUint(value: unknown): value is number {
-  return typeof value === "number" && value >= 0 && Number.isSafeInteger(value);
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** A JSON object: no array, not null. */
@@ -21,18 +25,87 @@ export function isObject(value: unknown): value is Bag {
 
 /** A session or stream id (A3). */
 export function isId(value: unknown): value is string {
-  return typeof value === "string" && idPattern.test(value);
+  return isString(value) && idPattern.test(value);
 }
 
 /** An array of strings only. */
 export function isStrings(value: unknown): value is readonly string[] {
-  if (!Array.isArray(value)) return false;
-  for (let i = 0; i < value.length; i++) if (typeof value[i] !== "string") return false;
-  return true;
+  return Array.isArray(value) && value.every(isString);
 }
 
-const optional = (value: unknown, test: (value: unknown) => boolean): boolean => value === undefined || test(value);
-const isString = (value: unknown): value is string => typeof value === "string";
+/** The first member that fails its test. A missing one fails only where all are `required`. */
+function firstWrong(bag: Bag, shape: Shape, required = false): string | undefined {
+  for (const name in shape) {
+    const value = bag[name];
+    if (value === undefined ? required : !(shape[name] as Test)(value)) return name;
+  }
+  return undefined;
+}
+
+const holding =
+  (shape: Shape, required = false): Test =>
+  (value) =>
+    isObject(value) && firstWrong(value, shape, required) === undefined;
+
+const oneOf = (names: string): Test => {
+  const all = names.split(" ");
+  return (value) => all.includes(value as string);
+};
+
+/** Absolute ceilings: uints, each optional (A3, row `window`). */
+export const isWindow = holding({ max_parallel: isUint, max_tokens: isUint, max_usd_micros: isUint });
+
+/** Absolute totals of messages and bytes (A8.1). */
+export const isCredit = holding({ messages: isUint, bytes: isUint }, true);
+
+/** Members of a frame by the rule that they break. */
+const frameRules: readonly (readonly [rule: string, required: boolean, shape: Shape])[] = [
+  ["A3", true, { session_id: isId, stream_id: isId, flags: isStrings }],
+  ["A3.1", true, { msg_seq: (value) => isUint(value) && value > 0 }],
+  ["A3", false, { qos: oneOf("gold silver bronze"), payload: isObject, meta: isObject }],
+  [
+    "A3.1",
+    false,
+    {
+      frag_seq: isUint,
+      ttl: (value) => isUint(value) && value < 256,
+      window: isWindow,
+      ack: isUint,
+      credit: isCredit,
+    },
+  ],
+  ["A11", false, { telemetry: holding({ tokens: isUint, usd: isUint, latency_ms: isUint }, true) }],
+  ["A10", false, { checksum: isString, sig: isString, nonce: isString }],
+];
+
+const metaShape: Shape = {
+  task_type: isString,
+  tool_permissions: isStrings,
+  data_scope: isStrings,
+  languages: isStrings,
+  risk: isString,
+  environment_id: isString,
+  security_groups: isStrings,
+  trace: holding({ traceparent: isString, tracestate: isString }),
+  deadline_ms: isUint,
+  idempotency_key: isString,
+  on_disconnect: oneOf("continue cancel"),
+  memory: (value) =>
+    holding({ namespace: isString }, true)(value) &&
+    holding({ read: isStrings, write: (write) => isString(write) || isStrings(write) })(value),
+  strategy: oneOf("single race cascade quorum fanout clones auto"),
+};
+
+const payloadShape: Shape = {
+  confidence: (value) => (value as number) >= 0 && (value as number) <= 1 && typeof value === "number",
+  expiry_ms: isUint,
+  checksum: isString,
+};
+
+/** The first member of `payload` that has the wrong type, if any. `content` belongs to its type's schema. */
+export function wrongPayload(payload: Bag): string | undefined {
+  return isString(payload["type"]) ? firstWrong(payload, payloadShape) : "type";
+}
 
 /** A refusal with what can still be read of the frame's address, so that the answer finds its stream (A3.6). */
 export function refuse(
@@ -42,131 +115,39 @@ export function refuse(
   details?: Readonly<Record<string, unknown>>,
   code: FrameRefusal["code"] = "EPROTO",
 ): FrameRefusal {
-  const bag = isObject(frame) ? frame : {};
-  const { session_id: sessionId, stream_id: streamId, msg_seq: msgSeq, flags } = bag;
+  const { session_id, stream_id, msg_seq, flags } = isObject(frame) ? frame : ({} as Bag);
   return {
     code,
     message,
     rule,
-    ...(details === undefined ? {} : { details }),
-    ...(isId(sessionId) ? { sessionId } : {}),
-    ...(isId(streamId) ? { streamId } : {}),
-    ...(isUint(msgSeq) && msgSeq > 0 ? { msgSeq } : {}),
-    ...(isStrings(flags) ? { flags } : {}),
+    details,
+    sessionId: isId(session_id) ? session_id : undefined,
+    streamId: isId(stream_id) ? stream_id : undefined,
+    msgSeq: isUint(msg_seq) && msg_seq > 0 ? msg_seq : undefined,
+    flags: isStrings(flags) ? flags : undefined,
   };
 }
 
-/** Absolute ceilings: uints, each optional (A3, row `window`). */
-export function isWindow(value: unknown): boolean {
-  return (
-    isObject(value) &&
-    optional(value["max_parallel"], isUint) &&
-    optional(value["max_tokens"], isUint) &&
-    optional(value["max_usd_micros"], isUint)
-  );
-}
-
-/** Absolute totals of messages and bytes (A8.1). */
-export function isCredit(value: unknown): boolean {
-  return isObject(value) && isUint(value["messages"]) && isUint(value["bytes"]);
-}
-
-function isMemory(value: unknown): boolean {
-  if (!isObject(value) || !isString(value["namespace"])) return false;
-  const write = value["write"];
-  return optional(value["read"], isStrings) && (optional(write, isString) || isStrings(write));
-}
-
-function isTrace(value: unknown): boolean {
-  return isObject(value) && optional(value["traceparent"], isString) && optional(value["tracestate"], isString);
-}
-
-const isStrategy = (value: unknown): boolean =>
-  isString(value) && /^(single|race|cascade|quorum|fanout|clones|auto)$/.test(value);
-const isOnDisconnect = (value: unknown): boolean => value === "continue" || value === "cancel";
-
-/** The first member of `meta` that has the wrong type, or null. */
-function wrongMeta(meta: Bag): string | null {
-  for (const key of Object.keys(meta)) {
-    const test = metaTests[key as keyof typeof metaTests];
-    if (test !== undefined && Object.hasOwn(metaTests, key) && !test(meta[key])) return key;
-  }
-  return null;
-}
-
-const metaTests = {
-  task_type: isString,
-  tool_permissions: isStrings,
-  data_scope: isStrings,
-  languages: isStrings,
-  risk: isString,
-  environment_id: isString,
-  security_groups: isStrings,
-  trace: isTrace,
-  deadline_ms: isUint,
-  idempotency_key: isString,
-  on_disconnect: isOnDisconnect,
-  memory: isMemory,
-  strategy: isStrategy,
-};
-
-/** The first member of `payload` that has the wrong type, or null. `content` belongs to its type's schema. */
-export function wrongPayload(payload: Bag): string | null {
-  if (!isString(payload["type"])) return "type";
-  const confidence = payload["confidence"];
-  if (confidence !== undefined && !(typeof confidence === "number" && confidence >= 0 && confidence <= 1))
-    return "confidence";
-  if (!optional(payload["expiry_ms"], isUint)) return "expiry_ms";
-  return optional(payload["checksum"], isString) ? null : "checksum";
-}
-
-function isTelemetry(value: unknown): boolean {
-  return isObject(value) && isUint(value["tokens"]) && isUint(value["usd"]) && isUint(value["latency_ms"]);
-}
-
-const wrong = (frame: Bag, member: string, asked: string): FrameRefusal =>
-  refuse(frame, "A3", `${member} must be ${asked}`);
-
 /** Checks types, ranges and the mix of flags of a parsed frame (A3, A3.1, A3.7); null when all hold. Unknown members are ignored. */
 export function checkEnvelope(frame: unknown): FrameRefusal | null {
+  const wrong = (rule: string, name: string): FrameRefusal => refuse(frame, rule, `${name} has a wrong type or range`);
   if (!isObject(frame)) return refuse(null, "A3", "a frame is a JSON object");
-  const { v, session_id, stream_id, msg_seq, flags, payload, meta, frag_seq, qos, ttl } = frame;
-  if (v !== WIRE_VERSION) return refuse(frame, "A3", "v must be 1", { supported: [WIRE_VERSION] });
-  if (!isId(session_id)) return wrong(frame, "session_id", "1 to 128 of [A-Za-z0-9._:-]");
-  if (!isId(stream_id)) return wrong(frame, "stream_id", "1 to 128 of [A-Za-z0-9._:-]");
-  if (!isUint(msg_seq) || msg_seq === 0)
-    return refuse(frame, "A3.1", `msg_seq must be an integer from 1 to ${MAX_UINT}`);
-  if (!isStrings(flags)) return wrong(frame, "flags", "an array of strings");
-  const bits = flagBits(flags);
-  if (!isLegalMix(bits)) return refuse(frame, "A3.7", `flags ${flags.join(",")} do not go together`);
-  if (frag_seq !== undefined && !isUint(frag_seq)) return refuse(frame, "A3.1", "frag_seq must be an unsigned integer");
-  if (qos !== undefined && qos !== "gold" && qos !== "silver" && qos !== "bronze")
-    return wrong(frame, "qos", "gold, silver or bronze");
-  if (ttl !== undefined && !(isUint(ttl) && ttl < 256))
-    return refuse(frame, "A3.1", "ttl must be an integer from 0 to 255");
+  if (frame["v"] !== WIRE_VERSION) return refuse(frame, "A3", "v must be 1", { supported: [WIRE_VERSION] });
+  for (const [rule, required, shape] of frameRules) {
+    const name = firstWrong(frame, shape, required);
+    if (name !== undefined) return wrong(rule, name);
+  }
+  const { flags, msg_seq, payload, meta } = frame;
+  const bits = flagBits(flags as readonly string[]);
+  if (!isLegalMix(bits)) return refuse(frame, "A3.7", `flags ${String(flags)} do not go together`);
   if (payload !== undefined) {
-    if (!isObject(payload)) return wrong(frame, "payload", "an object");
-    const member = wrongPayload(payload);
-    if (member !== null) return refuse(frame, "A4", `payload.${member} has a wrong type or range`);
+    const name = wrongPayload(payload as Bag);
+    if (name !== undefined) return wrong("A4", `payload.${name}`);
   } else if ((bits & (ACK | FIN | RST)) === 0 && (takesNumber(bits) || (bits & CTRL) !== 0))
     return refuse(frame, "A4", "this frame needs a payload");
   if (meta !== undefined) {
-    if (!isObject(meta)) return wrong(frame, "meta", "an object");
-    const member = wrongMeta(meta);
-    if (member !== null) return refuse(frame, "A3", `meta.${member} has a wrong type or range`);
+    const name = firstWrong(meta as Bag, metaShape);
+    if (name !== undefined) return wrong("A3", `meta.${name}`);
   }
-  if (!optional(frame["window"], isWindow)) return refuse(frame, "A3.1", "window must hold unsigned integers");
-  if (!optional(frame["ack"], isUint)) return refuse(frame, "A3.1", "ack must be an unsigned integer");
-  if (!optional(frame["credit"], isCredit)) return refuse(frame, "A3.1", "credit must be {messages, bytes}");
-  if (!optional(frame["telemetry"], isTelemetry))
-    return refuse(frame, "A11", "telemetry must have unsigned integers tokens, usd and latency_ms");
-  if (
-    !optional(frame["checksum"], isString) ||
-    !optional(frame["sig"], isString) ||
-    !optional(frame["nonce"], isString)
-  )
-    return refuse(frame, "A10", "checksum, sig and nonce must be strings");
-  if ((bits & (SYN | ACK)) === SYN && msg_seq > MAX_SYN_SEQ)
-    return refuse(frame, "A5.1", "a SYN's msg_seq is at most 2^31");
-  return null;
+  return (bits & (SYN | ACK)) === SYN && (msg_seq as number) > MAX_SYN_SEQ ? wrong("A5.1", "a SYN's msg_seq") : null;
 }

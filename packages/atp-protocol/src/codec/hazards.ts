@@ -3,69 +3,93 @@ import { isWellFormed } from "./text.js";
 /** The deepest nesting of a frame; the frame object itself is 1 (A3.3). */
 export const MAX_DEPTH = 64;
 
-/**
- * True when a text may hold something that A3.3 forbids inside its values, so that they must be walked. Four substring
- * searches and one bounded count; honest frames almost never need the walk.
- */
-export function mayHideHazard(text: string): boolean {
-  return (
-    text.includes("\\u") ||
-    text.includes("__proto__") ||
-    text.includes("constructor") ||
-    text.includes("prototype") ||
-    hasManyContainers(text)
-  );
-}
-
-/** Whether the text has more opening brackets than the allowed depth, in strings or not. */
+/** Whether the text has more opening brackets than the allowed depth, in strings or not: most texts need no closer look. */
 function hasManyContainers(text: string): boolean {
   let count = 0;
-  for (let i = text.indexOf("{"); i >= 0; i = text.indexOf("{", i + 1)) if (++count > MAX_DEPTH) return true;
-  for (let i = text.indexOf("["); i >= 0; i = text.indexOf("[", i + 1)) if (++count > MAX_DEPTH) return true;
+  for (const open of "{[")
+    for (let i = text.indexOf(open); i >= 0; i = text.indexOf(open, i + 1)) if (++count > MAX_DEPTH) return true;
   return false;
 }
 
 /**
- * Walks parsed values: nesting over 64, the key `__proto__`, `constructor` and `prototype` outside `payload.content`,
- * lone surrogates (A3.3). Never deeper than the limit, so a hostile depth cannot exhaust the stack.
- * @returns what is wrong, or null.
+ * Looks for nesting over the limit before anything is parsed: a parser takes long for a hostile depth.
+ * @param depth of what the text stands in
+ * @returns the text's members before the one that is nested too deep, closed; null when none is.
  */
-export function findHazard(frame: unknown): string | null {
-  return walk(frame, 1, Place.Frame);
+export function beforeTooDeep(text: string, depth = 0): string | null {
+  if (!hasManyContainers(text)) return null;
+  let isInString = false;
+  let end = 1;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit === 0x22) isInString = !isInString;
+    else if (unit === 0x5c) i++;
+    else if (isInString) continue;
+    else if (unit === 0x2c && depth === 1) end = i;
+    // Both kinds of brackets differ by one bit.
+    else if ((unit | 0x20) === 0x7b && ++depth > MAX_DEPTH) return `${text.slice(0, end)}}`;
+    else if ((unit | 0x20) === 0x7d) depth--;
+  }
+  return null;
 }
 
-/** The same for a payload that arrived on its own, as the joined data of fragments (A6). */
-export function findPayloadHazard(payload: unknown): string | null {
-  return walk(payload, 2, Place.Payload);
+/** Escapes of a JSON text one by one: a pair of surrogates, half of one, which is told, or any other. */
+const escapes = /\\(?:ud[89ab]..\\ud[c-f]..|(ud[89a-f])|.)/gi;
+
+/** Whether a JSON text holds half of a surrogate pair, raw or in an escape (A3.3). */
+export function hasLoneSurrogate(text: string): boolean {
+  if (!isWellFormed(text)) return true;
+  if (text.includes("\\u")) for (const [, lone] of text.matchAll(escapes)) if (lone !== undefined) return true;
+  return false;
 }
 
-const Place = { Frame: 0, Payload: 1, Content: 2, Other: 3 } as const;
+/** Whether the text may hold a forbidden key, escaped or not, so that its values must be walked. Honest texts rarely do. */
+export function mayHideKey(text: string): boolean {
+  return (
+    text.includes("__proto__") || text.includes("constructor") || text.includes("prototype") || text.includes("\\u00")
+  );
+}
+
+/** Where a walk is. In content only `__proto__` is forbidden. */
+export const Place = { Frame: 0, Payload: 1, Content: 2, Other: 3 } as const;
 type Place = (typeof Place)[keyof typeof Place];
 
-function walk(value: unknown, depth: number, place: Place): string | null {
-  if (typeof value === "string") return isWellFormed(value) ? null : "a lone surrogate";
+/** The first key that A3.3 forbids: `__proto__`; `constructor` and `prototype` outside `payload.content`. For values of bounded depth. */
+export function findForbiddenKey(value: unknown, place: Place = Place.Frame): string | null {
   if (typeof value !== "object" || value === null) return null;
-  if (depth > MAX_DEPTH) return "nesting over 64";
-  if (Array.isArray(value)) {
-    for (const entry of value) {
-      const found = walk(entry, depth + 1, place === Place.Content ? place : Place.Other);
-      if (found !== null) return found;
-    }
-    return null;
-  }
-  const bag = value as Readonly<Record<string, unknown>>;
-  for (const key of Object.keys(bag)) {
-    if (key === "__proto__") return "the key __proto__";
-    if (place !== Place.Content && (key === "constructor" || key === "prototype")) return `the key ${key}`;
-    if (!isWellFormed(key)) return "a lone surrogate";
-    const found = walk(bag[key], depth + 1, placeOf(place, key));
+  for (const key of Object.keys(value)) {
+    if (key === "__proto__" || (place !== Place.Content && (key === "constructor" || key === "prototype"))) return key;
+    const found = findForbiddenKey((value as Readonly<Record<string, unknown>>)[key], placeOf(place, key));
     if (found !== null) return found;
   }
   return null;
 }
 
 function placeOf(place: Place, key: string): Place {
-  if (place === Place.Content) return Place.Content;
+  if (place === Place.Content) return place;
   if (place === Place.Frame && key === "payload") return Place.Payload;
   return place === Place.Payload && key === "content" ? Place.Content : Place.Other;
+}
+
+/**
+ * The same for values that did not come as a JSON text: nesting over 64, halves of surrogate pairs, forbidden keys. Never deeper than
+ * the limit, so a hostile depth cannot exhaust the stack.
+ * @returns what is wrong, or null.
+ */
+export function findHazard(frame: unknown): string | null {
+  const found = findUnspeakable(frame, 1);
+  if (found !== null) return found;
+  const key = findForbiddenKey(frame);
+  return key === null ? null : `the key ${key}`;
+}
+
+function findUnspeakable(value: unknown, depth: number): string | null {
+  if (typeof value === "string") return isWellFormed(value) ? null : "a lone surrogate";
+  if (typeof value !== "object" || value === null) return null;
+  if (depth > MAX_DEPTH) return "nesting over 64";
+  for (const [key, member] of Object.entries(value)) {
+    const found = isWellFormed(key) ? findUnspeakable(member, depth + 1) : "a lone surrogate";
+    if (found !== null) return found;
+  }
+  return null;
 }

@@ -1,8 +1,8 @@
 import type { FrameRefusal } from "../endpoint/types.js";
 import type { Frame } from "../frame/frame.js";
 import { checkEnvelope, refuse } from "./envelope.js";
-import { findHazard, mayHideHazard } from "./hazards.js";
-import { isWellFormed, utf8Length } from "./text.js";
+import { beforeTooDeep, findForbiddenKey, hasLoneSurrogate, mayHideKey } from "./hazards.js";
+import { utf8Length } from "./text.js";
 
 /** What a decoder says of one message of the socket. */
 export type Decoded =
@@ -27,19 +27,20 @@ export function decodeFrame(text: string, limits: DecodeLimits): Decoded {
     const bytes = utf8Length(text);
     if (bytes > limits.max_frame_bytes) return no(tooBig(bytes, limits.max_frame_bytes));
   }
+  const tooDeep = beforeTooDeep(text);
   let frame: unknown;
   try {
-    frame = JSON.parse(text);
+    frame = JSON.parse(tooDeep ?? text);
   } catch {
     return no(refuse(null, "A3", "not JSON"));
   }
+  const forbid = (what: string): Decoded => no(refuse(frame, "A3.3", `${what} is not allowed`));
+  if (tooDeep !== null) return forbid("nesting over 64");
   const refusal = checkEnvelope(frame);
   if (refusal !== null) return no(refusal);
-  if (!isWellFormed(text)) return no(refuse(frame, "A3.3", "a lone surrogate"));
-  if (mayHideHazard(text)) {
-    const hazard = findHazard(frame);
-    if (hazard !== null) return no(refuse(frame, "A3.3", `${hazard} is not allowed`));
-  }
+  if (hasLoneSurrogate(text)) return forbid("a lone surrogate");
+  const key = mayHideKey(text) ? findForbiddenKey(frame) : null;
+  if (key !== null) return forbid(`the key ${key}`);
   return { ok: true, frame: frame as Frame };
 }
 

@@ -3,8 +3,7 @@ const loneSurrogate = /\p{Surrogate}/u;
 
 /** True when every surrogate of the text has its partner, so that the text has a UTF-8 form (A3.3). */
 export function isWellFormed(text: string): boolean {
-  const own = text as string & { readonly isWellFormed?: () => boolean };
-  return typeof own.isWellFormed === "function" ? own.isWellFormed() : !loneSurrogate.test(text);
+  return !loneSurrogate.test(text);
 }
 
 /** Bytes of the text in UTF-8; a lone surrogate counts as U+FFFD, which is what an encoder writes for it. */

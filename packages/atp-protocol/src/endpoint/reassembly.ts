@@ -1,6 +1,6 @@
 import { isObject, isStrings, isUint, wrongPayload } from "../codec/envelope.js";
 import { flagBits, isLegalMix, MORE, takesNumber } from "../codec/flags.js";
-import { findPayloadHazard } from "../codec/hazards.js";
+import { beforeTooDeep, findForbiddenKey, hasLoneSurrogate, mayHideKey, Place } from "../codec/hazards.js";
 import { utf8Length } from "../codec/text.js";
 import type { ErrorContent } from "../frame/errors.js";
 import type { Frame } from "../frame/frame.js";
@@ -74,15 +74,23 @@ function finish(open: Reassembly, last: Frame, end: unknown): Joined {
   const flags = end["flags"];
   const bits = flagBits(flags);
   if (!isLegalMix(bits) || !takesNumber(bits)) return broken("end.flags are not those of a message");
+  const text = open.parts.join("");
+  const forbidden = (what: string): Joined => ({
+    t: "broken",
+    error: errorOf("EPROTO", "A3.3", `${what} is not allowed`),
+  });
+  // It stands in a frame, which is the first level.
+  if (beforeTooDeep(text, 1) !== null) return forbidden("nesting over 64");
   let payload: unknown;
   try {
-    payload = JSON.parse(open.parts.join(""));
+    payload = JSON.parse(text);
   } catch {
     return broken("the joined data is not JSON");
   }
-  if (!isObject(payload) || wrongPayload(payload) !== null) return broken("the joined data is not a payload");
-  const hazard = findPayloadHazard(payload);
-  if (hazard !== null) return { t: "broken", error: errorOf("EPROTO", "A3.3", `${hazard} is not allowed`) };
+  if (!isObject(payload) || wrongPayload(payload) !== undefined) return broken("the joined data is not a payload");
+  if (hasLoneSurrogate(text)) return forbidden("a lone surrogate");
+  const key = mayHideKey(text) ? findForbiddenKey(payload, Place.Payload) : null;
+  if (key !== null) return forbidden(`the key ${key}`);
   const { frag_seq: _, ...first } = open.first;
   const frame: Frame = {
     ...first,

@@ -25,11 +25,11 @@ export interface FrameRefusal {
   readonly message: string;
   /** The rule broken, such as `A3.3`. */
   readonly rule: string;
-  readonly details?: Readonly<Record<string, unknown>>;
-  readonly sessionId?: string;
-  readonly streamId?: string;
-  readonly msgSeq?: number;
-  readonly flags?: readonly string[];
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+  readonly sessionId?: string | undefined;
+  readonly streamId?: string | undefined;
+  readonly msgSeq?: number | undefined;
+  readonly flags?: readonly string[] | undefined;
 }
 
 /**
