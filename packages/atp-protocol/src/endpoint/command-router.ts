@@ -1,6 +1,6 @@
 import { payloadTypes } from "../frame/payload.js";
 import { onGranted, onRefused } from "./greeting.js";
-import { onAttach } from "./resume-router.js";
+import { evict, onAttach } from "./resume-router.js";
 import { releaseHeld } from "./router.js";
 import { sendAccept, sendConnectionCtrl } from "./sender.js";
 import { INITIAL_CREDIT, type State } from "./state.js";
@@ -16,6 +16,9 @@ export function commandRouter(s: State, event: EndpointEvent): void {
       return;
     case "session.attach":
       onAttach(s, event.hello, event.grant, event.shownTokenId);
+      return;
+    case "session.evict":
+      evict(s);
       return;
     case "hello.refused":
       onRefused(s, event.error, event.closeCode);

@@ -13,13 +13,18 @@ export function drain(s: State, resumeUrl: string | undefined): void {
   s.resumeUrl = resumeUrl;
   s.drainBy = s.at + s.limits.drain_ms;
   arm(s, s.drainBy);
+  if (s.phase === "open") tellDraining(s);
+  closeWhenDrained(s);
+}
+
+/** Tells the client how long its streams have, and where to go. */
+export function tellDraining(s: State): void {
   const content = {
     state: "DRAINING",
-    drain_ms: s.limits.drain_ms,
-    ...(resumeUrl === undefined ? {} : { resume_url: resumeUrl }),
+    drain_ms: Math.max(0, (s.drainBy ?? s.at) - s.at),
+    ...(s.resumeUrl === undefined ? {} : { resume_url: s.resumeUrl }),
   };
-  if (s.phase === "open") sendConnectionCtrl(s, { type: payloadTypes.status, content });
-  closeWhenDrained(s);
+  sendConnectionCtrl(s, { type: payloadTypes.status, content });
 }
 
 /** Router: `drain_ms` is over. What cannot move ends, settled by its host (A9.6). */

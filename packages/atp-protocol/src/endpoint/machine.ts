@@ -1,4 +1,5 @@
 import { payloadTypes } from "../frame/payload.js";
+import { countBytes } from "./counting.js";
 import { onConsumed } from "./credit.js";
 import { onClosed } from "./detach.js";
 import { closeWhenDrained } from "./drain.js";
@@ -36,6 +37,7 @@ export function createMachine(config: EndpointConfig, role: RolePart): Endpoint 
     },
     openStreams: () =>
       [...s.streams.values()].filter((stream) => !stream.ended && !stream.finished).map((stream) => stream.ref),
+    bytes: () => countBytes(s),
   };
 }
 

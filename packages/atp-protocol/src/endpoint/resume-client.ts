@@ -38,6 +38,8 @@ function adopt(s: State, stored: NonNullable<HelloContent["resume"]>): void {
 
 /** Client: the router knows the session no more. What was sent is cut; what was not goes on under the new epoch. */
 export function onNewEpoch(s: State): void {
+  // The new session counts its window updates anew (A7.6).
+  s.windowNumbers = null;
   for (const stream of [...s.streams.values()]) {
     if (stream.sentSeq >= stream.first) cut(s, stream, closeCodes.goingAway, "ERESUME");
   }

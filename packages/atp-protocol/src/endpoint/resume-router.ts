@@ -1,6 +1,7 @@
 import type { Credit } from "../frame/frame.js";
 import { type HelloContent, payloadTypes } from "../frame/payload.js";
 import type { ResumedStream } from "./contents.js";
+import { tellDraining } from "./drain.js";
 import { welcome } from "./greeting.js";
 import { armLiveness } from "./liveness.js";
 import { wakeAll } from "./outbox.js";
@@ -29,7 +30,15 @@ export function onAttach(s: State, hello: HelloContent, grant: Grant, shownToken
   const resumed = cursors.map(({ streamId, lastSeq }) => stand(s, streamId, lastSeq));
   sendConnectionCtrl(s, { type: payloadTypes.resumed, content: { streams: resumed } });
   for (const entry of resumed) goOn(s, entry);
+  // The drain may have begun on a socket that is gone (A5.2, A9.6).
+  if (s.draining) tellDraining(s);
   wakeAll(s);
+}
+
+/** Router: what a detached session keeps goes, but for the ends of its streams: it answers `gap` (A8.4). */
+export function evict(s: State): void {
+  if (s.phase !== "idle") return;
+  for (const stream of s.streams.values()) if (stream.kept.length > 0) skipLost(stream);
 }
 
 interface Cursor {

@@ -100,6 +100,8 @@ export type EndpointEvent = { readonly at: number } & ( // From the socket.
       readonly shownTokenId: string;
     }
   | { readonly t: "hello.refused"; readonly error: ErrorContent; readonly closeCode: number }
+  /** Memory is short: a session without a socket gives up what it keeps for a replay, ends excepted. It resumes with gaps. */
+  | { readonly t: "session.evict" }
   // Commands of the router's host.
   | { readonly t: "stream.accept"; readonly stream: StreamRef; readonly qos: Qos; readonly window: Window }
   | { readonly t: "stream.status"; readonly content: StatusContent }
@@ -204,4 +206,6 @@ export interface Endpoint {
   step(event: EndpointEvent): readonly EndpointEffect[];
   /** Streams that have not ended. */
   openStreams(): readonly StreamRef[];
+  /** Bytes held for streams and for the socket (A8.4). Costs a look at each stream. */
+  bytes(): number;
 }
