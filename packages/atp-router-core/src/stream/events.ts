@@ -52,7 +52,10 @@ export interface StreamOpening {
 export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
   | { readonly t: "stream.opened"; readonly opening: StreamOpening; readonly candidates: readonly Candidate[] }
   | { readonly t: "client.cancelled"; readonly reason: string }
+  /** The client's connection is lost: nobody reads, and nobody's slowness counts. */
   | { readonly t: "client.detached" }
+  /** What the reader missed is gone for good: tell each adapter's text so far anew (A9.2). */
+  | { readonly t: "client.gap" }
   | { readonly t: "client.window"; readonly limits: Limits }
   | { readonly t: "policy.decided"; readonly decision: PolicyDecision }
   | { readonly t: "policy.failed"; readonly message: string }

@@ -31,6 +31,8 @@ export function addLeg(s: StreamState, call: PlannedCall, at: Ms, out: Out): voi
     olderTokens: 0,
     recentSince: at,
     chunks: 0,
+    attempt: attemptOf(s, call),
+    told: 0,
     demand: 0,
     text: "",
     confidence: undefined,
@@ -43,6 +45,14 @@ export function addLeg(s: StreamState, call: PlannedCall, at: Ms, out: Out): voi
   };
   s.legs.push(leg);
   reserve(s, leg, at, out);
+}
+
+/** A call to an adapter that was asked before has that one's slot, and voids its text (A4.2). */
+function attemptOf(s: StreamState, call: PlannedCall): number {
+  let attempt = 0;
+  for (const { call: earlier, attempt: told } of s.legs)
+    if (earlier.adapter.name === call.adapter.name && earlier.sample === call.sample) attempt = told + 1;
+  return attempt;
 }
 
 /** Asks the leg's hold over the stream's own window and the outer ones. */
@@ -129,21 +139,45 @@ export function chunked(s: StreamState, leg: Leg, chunk: Chunk, at: Ms, out: Out
   s.firstPartialAt ??= at;
   if (chunk.confidence !== undefined) leg.confidence = chunk.confidence;
   if (chunk.text !== undefined) leg.text += chunk.text;
+  leg.chunks++;
   leg.demand--;
-  const content: Record<string, unknown> = { adapter: leg.call.adapter.name, chunk: leg.chunks++, attempt: 0 };
-  if (leg.call.sample > 0) content["sample"] = leg.call.sample;
+  const content = partialContent(leg);
   if (chunk.text !== undefined) content["text"] = chunk.text;
   if (chunk.extra !== undefined) for (const name in chunk.extra) content[name] ??= chunk.extra[name];
-  const payload: Payload =
-    leg.confidence === undefined
-      ? { type: payloadTypes.partial, content }
-      : { type: payloadTypes.partial, content, confidence: leg.confidence };
+  const payload = partialPayload(leg, content);
   // Only plain text can be merged with its neighbour without losing anything.
   if (chunk.extra === undefined && chunk.text !== undefined)
-    out.push({ key: s.key, t: "send", payload, mergeKey: `${leg.index}` });
+    out.push({ key: s.key, t: "send", payload, mergeKey: `${leg.index}/${leg.attempt}` });
   else out.push({ key: s.key, t: "send", payload });
   replenish(s, leg, out);
   cover(s, leg, out);
+}
+
+function partialContent(leg: Leg): Record<string, unknown> {
+  const content: Record<string, unknown> = {
+    adapter: leg.call.adapter.name,
+    chunk: leg.told++,
+    attempt: leg.attempt,
+  };
+  if (leg.call.sample > 0) content["sample"] = leg.call.sample;
+  return content;
+}
+
+function partialPayload(leg: Leg, content: Record<string, unknown>): Payload {
+  return leg.confidence === undefined
+    ? { type: payloadTypes.partial, content }
+    : { type: payloadTypes.partial, content, confidence: leg.confidence };
+}
+
+/** One partial for each slot that has said anything: all its text so far, under the next attempt (A9.2). */
+export function snapshot(s: StreamState, out: Out): void {
+  const newest = new Map<string, Leg>();
+  for (const leg of s.legs) if (leg.chunks > 0) newest.set(`${leg.call.adapter.name}/${leg.call.sample}`, leg);
+  for (const leg of newest.values()) {
+    leg.attempt++;
+    leg.told = 0;
+    out.push({ key: s.key, t: "send", payload: partialPayload(leg, { ...partialContent(leg), text: leg.text }) });
+  }
 }
 
 /** Usage ran past the hold: ask for more, so that the windows stay true; refused, the call is cut. */

@@ -46,6 +46,9 @@ export interface Leg {
   olderTokens: number;
   recentSince: Ms;
   chunks: number;
+  /** Which telling of this call's slot its partials are, and how many of them were told; a higher one voids the earlier. */
+  attempt: number;
+  told: number;
   /** Pieces the adapter may still deliver. */
   demand: number;
   text: string;

@@ -2,7 +2,7 @@ import type { Failure, Ms } from "../model/index.js";
 import { advance, holdRefused, retryWaiting, windowPatienceOver } from "./advance.js";
 import type { StreamEffect, StreamEvent } from "./events.js";
 import { fail, memoryWritten } from "./finish.js";
-import { abandon, chunked, enqueue, extended, failed, finished, replenish, skipped, start } from "./legs.js";
+import { abandon, chunked, enqueue, extended, failed, finished, replenish, skipped, snapshot, start } from "./legs.js";
 import { askPolicy, decided, estimated, memoryRead, moneyLeft } from "./opening.js";
 import { newStream } from "./state.js";
 import type { Leg, StreamState } from "./state.js";
@@ -65,6 +65,10 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
     case "client.detached":
       if (s.opening.task.onDisconnect === "cancel")
         fail(s, { code: "ECANCELLED", message: "The client's connection was lost." }, at, out);
+      else unpause(s, out);
+      return;
+    case "client.gap":
+      snapshot(s, out);
       return;
     case "client.window":
       s.window = event.limits;
@@ -77,8 +81,7 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
       s.paused = true;
       return;
     case "outbox.room":
-      s.paused = false;
-      for (const leg of s.legs) replenish(s, leg, out);
+      unpause(s, out);
       return;
     case "timer.fired":
       if (event.timer === "window") windowPatienceOver(s, at, out);
@@ -158,6 +161,11 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
       advance(s, at, out);
       return;
   }
+}
+
+function unpause(s: StreamState, out: Out): void {
+  s.paused = false;
+  for (const leg of s.legs) replenish(s, leg, out);
 }
 
 function cut(s: StreamState, leg: Leg, failure: Failure, at: Ms, out: Out): void {
