@@ -30,6 +30,13 @@ function withinPrompt(raw: string): string {
   return `${text.slice(0, end - raw.length)}${raw}${text.slice(end)}`;
 }
 
+/** The same with a member after its prompt. */
+function afterPrompt(member: string): string {
+  const text = padded({});
+  const end = text.lastIndexOf('"}}');
+  return `${text.slice(0, end - member.length - 1)}",${member}${text.slice(end + 1)}`;
+}
+
 const nested = (open: string, inner: string, close: string, depth: number): string =>
   open.repeat(depth) + inner + close.repeat(depth);
 
@@ -65,6 +72,15 @@ const members: Readonly<Record<string, Members>> = {
   "A11 telemetry": { telemetry: { tokens: 1 } },
 };
 
+/** Bad frames that are little else than structure: what refusing them takes is what JSON.parse takes, so they are told, not aimed at. */
+export function structuredFrames(): readonly BadFrame[] {
+  const objects = many('{"a":1}', 430).slice(1, -1);
+  return [
+    { kind: "A3.3 __proto__ after 430 objects", text: withContent(`[${objects},{"__proto__":{}}]`) },
+    { kind: "A3.3 half a pair after 430 objects", text: withContent(`[${objects},{"\\udc00":1}]`) },
+  ];
+}
+
 /** One bad frame of each kind, most of them as long as the bound lets them be. The first word is the rule. */
 export function badFrames(): readonly BadFrame[] {
   const texts: Readonly<Record<string, string>> = {
@@ -76,10 +92,11 @@ export function badFrames(): readonly BadFrame[] {
     "A3.3 nested arrays": withContent(nested("[", "", "]", 1_850)),
     "A3.3 nested objects": withContent(nested('{"a":', "1", "}", 610)),
     "A3.3 deep at the end": withContent(`[${many("[]", 1_100).slice(1, -1)},${nested("[", "", "]", 70)}]`),
-    "A3.3 __proto__": withContent(`[${many('{"a":1}', 430).slice(1, -1)},{"__proto__":{}}]`),
-    "A3.3 constructor": JSON.stringify({ ...seedSyn, meta: { x: Array(1_700).fill(1), constructor: { a: 1 } } }),
+    "A3.3 __proto__": afterPrompt('"__proto__":{}'),
+    "A3.3 __proto__ in escapes": afterPrompt('"\\u005f_proto__":{}'),
+    "A3.3 constructor": padded({ meta: { constructor: { a: 1 } } }),
     "A3.3 lone surrogate": withinPrompt("\\ud800"),
-    "A3.3 lone surrogate in a key": withContent(`[${many('{"a":1}', 430).slice(1, -1)},{"\\udc00":1}]`),
+    "A3.3 lone surrogate in a key": afterPrompt('"\\udc00":1'),
     "A3.4 too big": padded({}).replace("lorem", "lorem "),
     ...Object.fromEntries(Object.entries(members).map(([kind, wrong]) => [kind, padded(wrong)])),
   };

@@ -3,7 +3,7 @@ import { ratio, type Spread, spread } from "../harness/stats.js";
 import type { DecodeRound } from "./decode.js";
 import type { FuzzResult } from "./fuzz.js";
 import type { WireCost } from "./load.js";
-import type { RejectTimes } from "./reject.js";
+import type { Rejects } from "./reject.js";
 import type { Size } from "./size.js";
 
 /** What was broken in many seeded schedules. */
@@ -19,7 +19,7 @@ export interface Measured {
   /** By round, the floor's and the endpoint's cost of a partial. */
   readonly partials: readonly { readonly floor: WireCost; readonly endpoint: WireCost }[];
   readonly decodes: readonly DecodeRound[];
-  readonly rejects: readonly RejectTimes[];
+  readonly rejects: Rejects;
   /** Bytes of heap for one idle connection. */
   readonly idle: {
     readonly floor: readonly number[];
@@ -44,7 +44,7 @@ function above(floor: readonly number[], ours: readonly number[]): Spread {
 
 /** The figures that have a target. */
 export function goalsOf(m: Measured): Goal[] {
-  const slowest = m.rejects[0];
+  const slowest = m.rejects.kinds[0];
   return [
     goal(
       "W1.partial_path",
@@ -70,7 +70,7 @@ export function goalsOf(m: Measured): Goal[] {
     ),
     goal(
       "W3.reject_us",
-      `median time to refuse the slowest kind of ${m.rejects.length} bad frames of up to 4 KiB, the answer included (${slowest?.kind ?? "none"})`,
+      `median time to refuse the slowest kind of ${m.rejects.kinds.length} bad frames of up to 4 KiB, the answer included (${slowest?.kind ?? "none"})`,
       "us",
       one(slowest?.p50Us ?? Number.NaN),
       "<=",
@@ -125,8 +125,14 @@ export function infosOf(m: Measured): Record<string, Info> {
     "W1.endpoint_frames_per_s": info("1/s", spread(column(m.partials, (round) => round.endpoint.framesPerSecond))),
     "W2.parse_ns": info("ns", spread(column(m.decodes, (round) => round.parseNs))),
     "W2.decode_ns": info("ns", spread(column(m.decodes, (round) => round.decodeNs))),
-    ...Object.fromEntries(m.rejects.slice(0, 5).map((kind) => [`W3.p50 ${kind.kind}`, info("us", one(kind.p50Us))])),
-    "W3.largest_p99": info("us", one(Math.max(...m.rejects.map((kind) => kind.p99Us)))),
+    ...Object.fromEntries(
+      [...m.rejects.kinds.slice(0, 5), ...m.rejects.structured].map((kind) => [
+        `W3.p50 ${kind.kind}`,
+        info("us", one(kind.p50Us)),
+      ]),
+    ),
+    "W3.parse_alone 430 objects": info("us", one(m.rejects.parseUs)),
+    "W3.largest_p99": info("us", one(Math.max(...m.rejects.kinds.map((kind) => kind.p99Us)))),
     "W4.bare_kb": info("KiB", spread(m.idle.floor.map((bytes) => bytes / 1_024))),
     "W4.endpoint_kb": info("KiB", above(m.idle.floor, m.idle.endpoint)),
     "W5.min_kb": info("KiB", one(m.size.minBytes / 1_024)),

@@ -18,8 +18,11 @@ export interface WireCost {
   readonly framesPerSecond: number;
 }
 
-/** How many partials a client takes before it acknowledges them; a client without credit does so each second. */
-const ACK_EVERY = 256;
+/**
+ * How many partials a client takes before it acknowledges them. A client does so within a second, or at half of its credit, which
+ * is 32 messages: a model that says 60 pieces a second is acknowledged about as often as this.
+ */
+const ACK_EVERY = 64;
 
 const pools = new Map<string, Promise<WebSocket[]>>();
 let opened = 0;

@@ -8,7 +8,7 @@ import { goalsOf, infosOf, type Measured, type Schedules } from "./figures.js";
 import type { FuzzResult } from "./fuzz.js";
 import { idleRounds } from "./idle-rounds.js";
 import { partialRounds } from "./partial-rounds.js";
-import type { RejectTimes } from "./reject.js";
+import type { Rejects } from "./reject.js";
 import { bundleSize } from "./size.js";
 
 const FUZZ = { frames: 1_000_000, generated: 5_000 } as const;
@@ -32,8 +32,8 @@ runBench(async () => {
   progress(`seed ${seed}`);
   const partials = await partialRounds(rounds);
   const decodes = await work<DecodeRound[]>("decode", rounds);
-  const rejects = await work<RejectTimes[]>("reject");
-  progress(`decoded and refused; slowest to refuse: ${rejects[0]?.kind ?? "none"}`);
+  const rejects = await work<Rejects>("reject");
+  progress(`decoded and refused; slowest to refuse: ${rejects.kinds[0]?.kind ?? "none"}`);
   const idle = await idleRounds(options.long ? 5 : 3);
   const size = bundleSize();
   // Nothing is timed from here on, so both cores may work.

@@ -1,6 +1,6 @@
 import { createRouterEndpoint, decodeFrame, defaultLimits, type Endpoint, encodeFrame } from "atp-protocol";
 import { percentile } from "../harness/stats.js";
-import { BAD_BYTES, type BadFrame, badFrames } from "./bad-frames.js";
+import { BAD_BYTES, type BadFrame, badFrames, structuredFrames } from "./bad-frames.js";
 import { seedSyn } from "./seed.js";
 
 /** What refusing one kind took: decoder, answer of the endpoint and its encoding, in microseconds. */
@@ -57,9 +57,33 @@ function timesOf(bad: BadFrame): RejectTimes {
   return { kind: bad.kind, bytes: bad.text.length, p50Us: percentile(times, 0.5), p99Us: percentile(times, 0.99) };
 }
 
-/** Every kind of bad frame, slowest first. */
-export function rejectTimes(): RejectTimes[] {
-  return badFrames()
-    .map(timesOf)
-    .sort((a, b) => b.p50Us - a.p50Us);
+/** What was measured of refusing. */
+export interface Rejects {
+  /** Every kind of bad frame, slowest first. */
+  readonly kinds: readonly RejectTimes[];
+  /** Those that are little else than structure, and JSON.parse alone on the first of them. */
+  readonly structured: readonly RejectTimes[];
+  readonly parseUs: number;
+}
+
+function parseUs({ text }: BadFrame): number {
+  const times: number[] = [];
+  for (let i = 0; i < WARM + TIMED; i++) {
+    const start = process.hrtime.bigint();
+    JSON.parse(text);
+    if (i >= WARM) times.push(Number(process.hrtime.bigint() - start) / 1_000);
+  }
+  return percentile(times, 0.5);
+}
+
+/** Times every kind. */
+export function rejectTimes(): Rejects {
+  const structured = structuredFrames();
+  return {
+    kinds: badFrames()
+      .map(timesOf)
+      .sort((a, b) => b.p50Us - a.p50Us),
+    structured: structured.map(timesOf),
+    parseUs: parseUs(structured[0] as BadFrame),
+  };
 }

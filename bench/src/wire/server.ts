@@ -22,11 +22,10 @@ const BURST = 64;
 const UNSENT_BYTES = 262_144;
 
 const sizeOf = (data: Encoded): number => (typeof data === "string" ? Buffer.byteLength(data) : data.byteLength);
+const now = (): number => performance.now();
 const limits = { ...defaultLimits, heartbeat_ms: 600_000, max_idle_ms: 1_200_000 };
 let sessions = 0;
 let frameBytes = 0;
-
-type WithoutTime<E> = E extends unknown ? Omit<E, "at"> : never;
 
 function serve(ws: WebSocket): void {
   const net = (ws as unknown as { readonly _socket: Socket })._socket;
@@ -40,8 +39,8 @@ function serve(ws: WebSocket): void {
   });
   let timer: NodeJS.Timeout | undefined;
 
-  function step(event: WithoutTime<EndpointEvent>): void {
-    for (const effect of endpoint.step({ ...event, at: performance.now() })) perform(effect);
+  function step(event: EndpointEvent): void {
+    for (const effect of endpoint.step(event)) perform(effect);
   }
 
   function perform(effect: EndpointEffect): void {
@@ -52,7 +51,8 @@ function serve(ws: WebSocket): void {
         return;
       case "timer":
         clearTimeout(timer);
-        if (effect.at !== null) timer = setTimeout(() => step({ t: "timer.fired" }), effect.at - performance.now());
+        if (effect.at !== null)
+          timer = setTimeout(() => step({ at: now(), t: "timer.fired" }), effect.at - performance.now());
         return;
       case "close":
         ws.close(effect.code, effect.reason);
@@ -60,6 +60,7 @@ function serve(ws: WebSocket): void {
       case "hello": {
         const id = `session-${++sessions}`;
         step({
+          at: now(),
           t: "hello.granted",
           grant: {
             epoch: id,
@@ -73,7 +74,7 @@ function serve(ws: WebSocket): void {
         return;
       }
       case "stream.opened":
-        step({ t: "stream.accept", stream: effect.stream, qos: effect.frame.qos ?? "silver", window: {} });
+        step({ at: now(), t: "stream.accept", stream: effect.stream, qos: effect.frame.qos ?? "silver", window: {} });
         pump(effect.stream, piecesOf(effect.frame));
         return;
       case "violation":
@@ -90,6 +91,7 @@ function serve(ws: WebSocket): void {
       for (let burst = 0; chunk < pieces && burst < BURST && ws.bufferedAmount < UNSENT_BYTES; burst++) {
         const content = { adapter: "a-1", chunk: chunk++, attempt: 0, text };
         step({
+          at: now(),
           t: "stream.send",
           stream,
           message: { payload: { type: "agent.result.partial", content, confidence: 0.87 }, mergeKey: "a-1/0" },
@@ -97,6 +99,7 @@ function serve(ws: WebSocket): void {
       }
       if (chunk === pieces)
         step({
+          at: now(),
           t: "stream.end",
           stream,
           flag: "FIN",
@@ -104,7 +107,7 @@ function serve(ws: WebSocket): void {
           telemetry: { tokens: 0, usd: 0, latency_ms: 0 },
         });
       net.uncork();
-      step({ t: "socket.buffered", bytes: ws.bufferedAmount });
+      step({ at: now(), t: "socket.buffered", bytes: ws.bufferedAmount });
       if (chunk < pieces) setImmediate(turn);
     };
     turn();
@@ -113,11 +116,11 @@ function serve(ws: WebSocket): void {
   ws.on("message", (data: Buffer) => {
     const bytes = data.length;
     const decoded = decodeFrame(data.toString(), limits);
-    if (decoded.ok) step({ t: "socket.frame", frame: decoded.frame, bytes });
-    else step({ t: "socket.refused", refusal: decoded.refusal, bytes });
+    if (decoded.ok) step({ at: now(), t: "socket.frame", frame: decoded.frame, bytes });
+    else step({ at: now(), t: "socket.refused", refusal: decoded.refusal, bytes });
   });
   ws.on("close", () => clearTimeout(timer));
-  step({ t: "socket.opened", subprotocol: "atp.v1+json" });
+  step({ at: now(), t: "socket.opened", subprotocol: "atp.v1+json" });
 }
 
 /** The load asks for a number of pieces in its prompt. */

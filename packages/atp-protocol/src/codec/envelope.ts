@@ -4,7 +4,7 @@ import { ACK, CTRL, FIN, flagBits, isLegalMix, RST, SYN, takesNumber } from "./f
 
 type Bag = Readonly<Record<string, unknown>>;
 type Test = (value: unknown) => boolean;
-type Shape = Readonly<Record<string, Test>>;
+type Shape = ReadonlyMap<string, Test>;
 
 /** The largest number of a SYN, so that answers stay safe integers (A5.1). */
 const MAX_SYN_SEQ = 2 ** 31;
@@ -33,19 +33,23 @@ export function isStrings(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every(isString);
 }
 
-/** The first member that fails its test. A missing one fails only where all are `required`. */
-function firstWrong(bag: Bag, shape: Shape, required = false): string | undefined {
-  for (const name in shape) {
-    const value = bag[name];
-    if (value === undefined ? required : !(shape[name] as Test)(value)) return name;
-  }
+const shapeOf = (tests: Readonly<Record<string, Test>>): Shape => new Map(Object.entries(tests));
+
+/** The first member that fails its test. Unknown members pass. The object's own members are walked: it has few of those it may have. */
+function firstWrong(bag: Bag, shape: Shape): string | undefined {
+  for (const name in bag) if (shape.get(name)?.(bag[name]) === false) return name;
   return undefined;
 }
 
-const holding =
-  (shape: Shape, required = false): Test =>
-  (value) =>
-    isObject(value) && firstWrong(value, shape, required) === undefined;
+/** A test for an object whose members pass theirs; those named in `required` must be there. */
+function holding(tests: Readonly<Record<string, Test>>, required: readonly string[] = []): Test {
+  const shape = shapeOf(tests);
+  return (value) =>
+    isObject(value) && required.every((name) => value[name] !== undefined) && firstWrong(value, shape) === undefined;
+}
+
+/** The same, all members required. */
+const holdingAll = (tests: Readonly<Record<string, Test>>): Test => holding(tests, Object.keys(tests));
 
 const oneOf = (names: string): Test => {
   const all = names.split(" ");
@@ -56,29 +60,34 @@ const oneOf = (names: string): Test => {
 export const isWindow = holding({ max_parallel: isUint, max_tokens: isUint, max_usd_micros: isUint });
 
 /** Absolute totals of messages and bytes (A8.1). */
-export const isCredit = holding({ messages: isUint, bytes: isUint }, true);
+export const isCredit = holdingAll({ messages: isUint, bytes: isUint });
 
-/** Members of a frame by the rule that they break. */
-const frameRules: readonly (readonly [rule: string, required: boolean, shape: Shape])[] = [
-  ["A3", true, { session_id: isId, stream_id: isId, flags: isStrings }],
-  ["A3.1", true, { msg_seq: (value) => isUint(value) && value > 0 }],
-  ["A3", false, { qos: oneOf("gold silver bronze"), payload: isObject, meta: isObject }],
-  [
-    "A3.1",
-    false,
-    {
-      frag_seq: isUint,
-      ttl: (value) => isUint(value) && value < 256,
-      window: isWindow,
-      ack: isUint,
-      credit: isCredit,
-    },
-  ],
-  ["A11", false, { telemetry: holding({ tokens: isUint, usd: isUint, latency_ms: isUint }, true) }],
-  ["A10", false, { checksum: isString, sig: isString, nonce: isString }],
-];
+/** Members that a frame may have, and the rule that each breaks. */
+const frameShape = shapeOf({
+  frag_seq: isUint,
+  qos: oneOf("gold silver bronze"),
+  ttl: (value) => isUint(value) && value < 256,
+  window: isWindow,
+  meta: isObject,
+  payload: isObject,
+  ack: isUint,
+  credit: isCredit,
+  telemetry: holdingAll({ tokens: isUint, usd: isUint, latency_ms: isUint }),
+  checksum: isString,
+  sig: isString,
+  nonce: isString,
+});
+const rules: Readonly<Record<string, string>> = {
+  qos: "A3",
+  meta: "A3",
+  payload: "A3",
+  telemetry: "A11",
+  checksum: "A10",
+  sig: "A10",
+  nonce: "A10",
+};
 
-const metaShape: Shape = {
+const metaShape = shapeOf({
   task_type: isString,
   tool_permissions: isStrings,
   data_scope: isStrings,
@@ -90,17 +99,17 @@ const metaShape: Shape = {
   deadline_ms: isUint,
   idempotency_key: isString,
   on_disconnect: oneOf("continue cancel"),
-  memory: (value) =>
-    holding({ namespace: isString }, true)(value) &&
-    holding({ read: isStrings, write: (write) => isString(write) || isStrings(write) })(value),
+  memory: holding({ namespace: isString, read: isStrings, write: (value) => isString(value) || isStrings(value) }, [
+    "namespace",
+  ]),
   strategy: oneOf("single race cascade quorum fanout clones auto"),
-};
+});
 
-const payloadShape: Shape = {
+const payloadShape = shapeOf({
   confidence: (value) => (value as number) >= 0 && (value as number) <= 1 && typeof value === "number",
   expiry_ms: isUint,
   checksum: isString,
-};
+});
 
 /** The first member of `payload` that has the wrong type, if any. `content` belongs to its type's schema. */
 export function wrongPayload(payload: Bag): string | undefined {
@@ -133,13 +142,15 @@ export function checkEnvelope(frame: unknown): FrameRefusal | null {
   const wrong = (rule: string, name: string): FrameRefusal => refuse(frame, rule, `${name} has a wrong type or range`);
   if (!isObject(frame)) return refuse(null, "A3", "a frame is a JSON object");
   if (frame["v"] !== WIRE_VERSION) return refuse(frame, "A3", "v must be 1", { supported: [WIRE_VERSION] });
-  for (const [rule, required, shape] of frameRules) {
-    const name = firstWrong(frame, shape, required);
-    if (name !== undefined) return wrong(rule, name);
-  }
-  const { flags, msg_seq, payload, meta } = frame;
-  const bits = flagBits(flags as readonly string[]);
-  if (!isLegalMix(bits)) return refuse(frame, "A3.7", `flags ${String(flags)} do not go together`);
+  const { session_id, stream_id, msg_seq, flags, payload, meta } = frame;
+  if (!isId(session_id)) return wrong("A3", "session_id");
+  if (!isId(stream_id)) return wrong("A3", "stream_id");
+  if (!isUint(msg_seq) || msg_seq === 0) return wrong("A3.1", "msg_seq");
+  if (!isStrings(flags)) return wrong("A3", "flags");
+  const member = firstWrong(frame, frameShape);
+  if (member !== undefined) return wrong(rules[member] ?? "A3.1", member);
+  const bits = flagBits(flags);
+  if (!isLegalMix(bits)) return refuse(frame, "A3.7", "these flags do not go together");
   if (payload !== undefined) {
     const name = wrongPayload(payload as Bag);
     if (name !== undefined) return wrong("A4", `payload.${name}`);
@@ -149,5 +160,5 @@ export function checkEnvelope(frame: unknown): FrameRefusal | null {
     const name = firstWrong(meta as Bag, metaShape);
     if (name !== undefined) return wrong("A3", `meta.${name}`);
   }
-  return (bits & (SYN | ACK)) === SYN && (msg_seq as number) > MAX_SYN_SEQ ? wrong("A5.1", "a SYN's msg_seq") : null;
+  return (bits & (SYN | ACK)) === SYN && msg_seq > MAX_SYN_SEQ ? wrong("A5.1", "a SYN's msg_seq") : null;
 }
