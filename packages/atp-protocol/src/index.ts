@@ -3,7 +3,8 @@
  * Browser-safe; content schemas are at `atp-protocol/schema`, the adapter service at `atp-protocol/adapter`.
  * @packageDocumentation
  */
-export { AtpError, errorClasses, isAtpError } from "./frame/errors.js";
+export { errorClasses } from "./frame/error-classes.js";
+export { AtpError, isAtpError } from "./frame/errors.js";
 export type { AtpErrorOptions, ErrorCode, ErrorContent, Processed, Retry } from "./frame/errors.js";
 export { closeAction, closeCodes } from "./frame/close-codes.js";
 export type { CloseAction } from "./frame/close-codes.js";

@@ -1,7 +1,7 @@
 import { closeCodes } from "../frame/close-codes.js";
 import { payloadTypes } from "../frame/payload.js";
-import { errorOf } from "./failure.js";
 import { close, hasWork } from "./outbox.js";
+import { routerError } from "./router-error.js";
 import { sendConnectionCtrl } from "./sender.js";
 import type { State } from "./state.js";
 import { arm } from "./timer.js";
@@ -30,7 +30,7 @@ export function tellDraining(s: State): void {
 /** Router: `drain_ms` is over. What cannot move ends, settled by its host (A9.6). */
 export function endDrain(s: State): void {
   s.drainBy = null;
-  const error = errorOf("EDRAINING", "A9.6", "this router has shut down: ask another one", {}, "maybe");
+  const error = routerError("EDRAINING", "A9.6", "this router has shut down: ask another one", {}, "maybe");
   for (const stream of s.streams.values()) {
     if (stream.ended || stream.error !== null) continue;
     stream.error = error;

@@ -1,4 +1,5 @@
-import { type ErrorCode, type ErrorContent, errorClasses, type Processed } from "../frame/errors.js";
+import type { FatalCode } from "../frame/error-codes.js";
+import type { ErrorContent, Processed } from "../frame/errors.js";
 import type { Frame } from "../frame/frame.js";
 import { payloadTypes } from "../frame/payload.js";
 import { close, sendFrame } from "./outbox.js";
@@ -9,15 +10,15 @@ import { closeCodes } from "../frame/close-codes.js";
 /** The telemetry of a refusal: nothing was spent (A11). */
 export const NOTHING_SPENT = { tokens: 0, usd: 0, latency_ms: 0 } as const;
 
-/** The content of an error with its retry class and the rule that was broken. */
+/** The content of an error that no retry helps, with the rule that was broken. All that a client tells is of this kind. */
 export function errorOf(
-  code: ErrorCode,
+  code: FatalCode,
   rule: string,
   message: string,
   details: Readonly<Record<string, unknown>> = {},
   processed: Processed = "no",
 ): ErrorContent {
-  return { code, message, retry: errorClasses[code].retry, processed, details: { rule, ...details } };
+  return { code, message, retry: "never", processed, details: { rule, ...details } };
 }
 
 /** The error content of a frame that the codec refused. */

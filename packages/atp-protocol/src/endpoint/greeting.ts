@@ -6,6 +6,7 @@ import { payloadTypes, type WelcomeContent } from "../frame/payload.js";
 import { readHello } from "./contents.js";
 import { countProtocolError, errorOf } from "./failure.js";
 import { close, connectionError, PAUSED_BY_GREETING, unpause } from "./outbox.js";
+import { routerError } from "./router-error.js";
 import { sendConnectionCtrl } from "./sender.js";
 import type { State } from "./state.js";
 import { armLiveness } from "./liveness.js";
@@ -52,7 +53,7 @@ export function onGranted(s: State, grant: Grant): boolean {
   if (resume !== undefined) {
     // A host that knew the token would have moved the socket to that session's endpoint (A9.3).
     const streams = resume.streams.map((entry) => entry.stream_id);
-    connectionError(s, errorOf("ERESUME", "A9.3", "this resume token is unknown or expired", { streams }, "maybe"));
+    connectionError(s, routerError("ERESUME", "A9.3", "this resume token is unknown or expired", { streams }, "maybe"));
   }
   if (s.capabilities.resume && grant.resumeToken !== undefined)
     issueToken(s, undefined, grant.resumeTokenId ?? grant.resumeToken);

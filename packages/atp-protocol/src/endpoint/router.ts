@@ -9,6 +9,7 @@ import { countProtocolError, errorOf, refuseSyn } from "./failure.js";
 import { isHello, onHello } from "./greeting.js";
 import { onLife, spendFrame } from "./liveness.js";
 import { close, connectionError, pause, PAUSED_BY_GREETING } from "./outbox.js";
+import { routerError } from "./router-error.js";
 import { joinFragment } from "./reassembly.js";
 import { onAck } from "./replay.js";
 import { refOf, type State, type Stream } from "./state.js";
@@ -83,7 +84,7 @@ function isOwnSession(s: State, frame: Frame, bits: number): boolean {
       s,
       frame,
       bits,
-      errorOf("EOVERLOAD", "A2.4", `a socket without HELLO takes ${MAX_LABELS} session ids`, { limit: MAX_LABELS }),
+      routerError("EOVERLOAD", "A2.4", `a socket without HELLO takes ${MAX_LABELS} session ids`, { limit: MAX_LABELS }),
     );
     return false;
   }

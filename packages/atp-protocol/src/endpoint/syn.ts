@@ -7,6 +7,7 @@ import { countProtocolError, errorOf, refuseSyn } from "./failure.js";
 import { connectionError, sendFrame } from "./outbox.js";
 import { remember } from "./past.js";
 import { joinFragment } from "./reassembly.js";
+import { routerError } from "./router-error.js";
 import { createStream, INITIAL_CREDIT, type State, type Stream } from "./state.js";
 import type { StreamRef } from "./types.js";
 
@@ -77,7 +78,7 @@ function admissionError(s: State, ref: StreamRef, frame: Frame): ErrorContent | 
     return errorOf("ECANCELLED", "A9.5", "cancelled before it began");
   if (s.draining) {
     const details = s.resumeUrl === undefined ? {} : { resume_url: s.resumeUrl };
-    return errorOf("EDRAINING", "A9.6", "this router is shutting down: ask another one", details);
+    return routerError("EDRAINING", "A9.6", "this router is shutting down: ask another one", details);
   }
   const limit = s.limits.max_streams;
   if (s.open < limit) return null;
@@ -90,7 +91,7 @@ function admissionError(s: State, ref: StreamRef, frame: Frame): ErrorContent | 
     asked: 1,
     remedy: "wait",
   };
-  return errorOf("EWINDOW", "A9.5", `${limit} streams are open: wait until one has ended`, details);
+  return routerError("EWINDOW", "A9.5", `${limit} streams are open: wait until one has ended`, details);
 }
 
 function open(s: State, ref: StreamRef, frame: Frame, bits: number, bytes: number): void {

@@ -1,66 +1,12 @@
 /**
  * Errors of the wire (A12): a closed set of codes, each with the client's next step.
  */
+import { type ErrorCode, isErrorCode, type Retry, retryOf } from "./error-codes.js";
 
-/** What a client may do about an error. */
-export type Retry = "never" | "same" | "backoff" | "new_session" | "reauth";
+export type { ErrorCode, Retry } from "./error-codes.js";
 
 /** Whether anything was spent: `no` guarantees that nothing was, so that a client may retry by itself. */
 export type Processed = "no" | "maybe" | "yes";
-
-interface ErrorClass {
-  /** The client's next step (amendment to A12). */
-  readonly retry: Retry;
-  /** The HTTP status of the same refusal. */
-  readonly http: number;
-  /** The gRPC status code number of the same refusal. */
-  readonly grpc: number;
-}
-
-/** Every code of A12 with its retry class and its HTTP and gRPC status. */
-export const errorClasses = {
-  /** Malformed frame, unsupported version, or a frame the state does not allow. */
-  EPROTO: { retry: "never", http: 400, grpc: 3 },
-  /** A frame or message over its size limit. */
-  ETOOBIG: { retry: "never", http: 413, grpc: 8 },
-  /** The stream id or idempotency key is in use with other content. */
-  EDUP: { retry: "never", http: 409, grpc: 6 },
-  /** No, bad or expired credentials. */
-  EAUTH: { retry: "reauth", http: 401, grpc: 16 },
-  /** Policy denied; its reasons stand in `details.reasons`. */
-  EPOLICY: { retry: "never", http: 403, grpc: 7 },
-  /** Signature, replay, session owner or data scope. */
-  ESEC: { retry: "never", http: 403, grpc: 7 },
-  /** Over a ceiling that waiting frees. */
-  EWINDOW: { retry: "backoff", http: 429, grpc: 8 },
-  /** Over tokens or micro-dollars for good. */
-  EBUDGET: { retry: "never", http: 402, grpc: 8 },
-  /** Shed at admission. */
-  EOVERLOAD: { retry: "backoff", http: 503, grpc: 14 },
-  /** Running bronze work cut for gold. */
-  EPREEMPT: { retry: "backoff", http: 503, grpc: 10 },
-  /** The deadline passed, or cannot be met. */
-  ETIMEOUT: { retry: "never", http: 504, grpc: 4 },
-  /** The client cancelled. */
-  ECANCELLED: { retry: "never", http: 499, grpc: 1 },
-  /** No healthy adapter is left. */
-  EAGENTDOWN: { retry: "backoff", http: 502, grpc: 14 },
-  /** No route or adapter fits the task or its context size. */
-  ENOROUTE: { retry: "never", http: 404, grpc: 5 },
-  /** No quorum, and nothing left to escalate to; the best answer stands in `details`. */
-  ECONSENSUS: { retry: "never", http: 409, grpc: 9 },
-  /** A SYN arrived with `ttl` 0. */
-  ETTL: { retry: "never", http: 508, grpc: 11 },
-  /** Unknown or expired resume. */
-  ERESUME: { retry: "new_session", http: 410, grpc: 5 },
-  /** Shutting down: go elsewhere. */
-  EDRAINING: { retry: "backoff", http: 503, grpc: 14 },
-  /** A defect of the router; `details.id` is in its log too. */
-  EINTERNAL: { retry: "backoff", http: 500, grpc: 13 },
-} as const satisfies Record<string, ErrorClass>;
-
-/** A code of A12. */
-export type ErrorCode = keyof typeof errorClasses;
 
 /** The content of an `error` payload (A12). */
 export interface ErrorContent {
@@ -104,7 +50,7 @@ export class AtpError extends Error {
 
   /** The client's next step for this code. */
   get retry(): Retry {
-    return errorClasses[this.code].retry;
+    return retryOf(this.code);
   }
 
   /** The payload content that says the same on the wire. */
@@ -121,7 +67,7 @@ export class AtpError extends Error {
 
   /** Reads an error from the wire; an unknown code becomes `EINTERNAL` with the code in its details. */
   static fromContent(content: ErrorContent): AtpError {
-    const known = Object.hasOwn(errorClasses, content.code);
+    const known = isErrorCode(content.code);
     return new AtpError(known ? content.code : "EINTERNAL", content.message, {
       processed: content.processed,
       ...(content.retry_after_ms === undefined ? {} : { retryAfterMs: content.retry_after_ms }),

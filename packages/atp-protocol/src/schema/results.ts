@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { type ErrorCode, errorClasses } from "../frame/errors.js";
+import { errorClasses } from "../frame/error-classes.js";
+import type { ErrorCode } from "../frame/error-codes.js";
 import { credit, id, open, qos, share, uint, window } from "./basics.js";
 
 /** The content of `agent.result.partial` (A4.2). An adapter's other members pass through. */
