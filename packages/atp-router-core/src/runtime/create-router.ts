@@ -1,4 +1,5 @@
 import { AtpError, closeCodes } from "atp-protocol";
+import { webDigest } from "atp-protocol/integrity";
 import { fromWindow } from "../model/index.js";
 import type { Principal } from "../model/index.js";
 import { createRouterMachine } from "../router/index.js";
@@ -7,7 +8,7 @@ import type { StreamKey } from "../stream/index.js";
 import { budgetView } from "./budget-view.js";
 import type { BudgetView } from "./budget-view.js";
 import { openConnection } from "./connection.js";
-import type { Connection, Opened } from "./connection.js";
+import type { Connection } from "./connection.js";
 import { allowTools } from "./default-policy.js";
 import { createEventLoop } from "./event-loop.js";
 import { explain } from "./explain.js";
@@ -19,6 +20,8 @@ import type { Tools } from "./tools.js";
 import { readiness } from "./readiness.js";
 import { parseTask } from "./request.js";
 import type { Router, RouterConfig } from "./router.js";
+import type { ConnectionTools, Opened } from "./session-tools.js";
+import { createSessions } from "./sessions.js";
 import { lowered, settingsOf } from "./settings.js";
 import { systemClock, systemRng } from "./system.js";
 
@@ -41,6 +44,8 @@ export function createRouter(config: RouterConfig): Router {
   const adapters = new Map(config.adapters.map((port) => [port.id, port]));
   const hosts = new Map<StreamKey, StreamHost>();
   const connections = new Set<Connection>();
+  const sessions = createSessions(limits.memoryBudgetBytes);
+  const hash = config.hash ?? ((text: string) => webDigest().sha256(text));
   const salt = rng.hex(8);
   /** Called when the last stream has ended. */
   let whenEmpty: (() => void) | undefined;
@@ -162,35 +167,42 @@ export function createRouter(config: RouterConfig): Router {
     draining = true;
     for (const key of [...hosts.keys()]) emit({ t: "drain.over", at: clock.now(), key });
     for (const connection of [...connections]) connection.close(closeCodes.goingAway, "the router shuts down");
+    // Nobody comes back to a router that is gone.
+    for (const session of [...sessions.all()]) if (session.detachedAt !== undefined) session.dispose();
     stopTick?.();
     stopWatching();
     for (const port of adapters.values()) port.close();
   }
 
+  const connectionTools: ConnectionTools = {
+    clock,
+    emit,
+    observer,
+    limits: wire,
+    lease,
+    server,
+    rng,
+    hash,
+    authenticate,
+    open,
+    admit: () => sessions.admit(hosts.size),
+    setSessionLimits: (session, next) => desk.setLimit(`session:${session}`, next),
+    opened: (session) => sessions.add(session),
+    find: (tokenId) => sessions.find(tokenId),
+    tokens: (session, valid) => sessions.tokens(session, valid),
+    changed: (session) => sessions.changed(session),
+    disposed(session) {
+      sessions.remove(session);
+      desk.forget(`session:${session.id}`);
+    },
+  };
+
   return {
     connect(socket, info) {
-      const session = rng.hex(12);
-      const connection = openConnection(
-        {
-          clock,
-          emit,
-          observer,
-          limits: wire,
-          lease,
-          server,
-          epoch: session,
-          authenticate,
-          open,
-          setSessionLimits: (next) => desk.setLimit(`session:${session}`, next),
-          closed(gone) {
-            connections.delete(gone);
-            observer?.observe({ t: "socket.closed", sockets: connections.size });
-            desk.forget(`session:${session}`);
-          },
-        },
-        socket,
-        info,
-      );
+      const connection = openConnection(connectionTools, socket, info, (gone) => {
+        connections.delete(gone);
+        observer?.observe({ t: "socket.closed", sockets: connections.size });
+      });
       connections.add(connection);
       observer?.observe({ t: "socket.opened", sockets: connections.size });
       if (draining) connection.drain();

@@ -2,7 +2,7 @@ import { AtpError } from "atp-protocol";
 import type { ErrorContent } from "atp-protocol";
 import type { Limits, Principal } from "../model/index.js";
 import type { StreamEnd } from "../stream/index.js";
-import type { Opened } from "./connection.js";
+import type { Opened } from "./session-tools.js";
 import type { ExplainRequest } from "./router.js";
 
 /** What a dry run tells: the plan, or why there is none. */

@@ -28,6 +28,8 @@ export interface RouterLimits {
   readonly maxStreamMs: number;
   /** How long a stream may wait for a window to free. @default 30000 */
   readonly maxWindowWaitMs: number;
+  /** What all sessions hold, with 128 KiB for each open stream; past it new streams are refused. @default 512 MiB */
+  readonly memoryBudgetBytes: number;
 }
 
 /** A tenant's ceilings and rights. */
@@ -68,6 +70,8 @@ export interface RouterConfig {
   readonly clock?: Clock;
   /** @default the system's, cryptographically strong */
   readonly rng?: Rng;
+  /** SHA-256 of a text as hexadecimal text: resume tokens are kept as hashes only. @default the platform's Web Crypto */
+  readonly hash?: (text: string) => string | Promise<string>;
   readonly server?: { readonly name: string; readonly version: string };
 }
 

@@ -24,6 +24,7 @@ const defaultRouterLimits: RouterLimits = {
   policyTimeoutMs: 1_000,
   maxStreamMs: 600_000,
   maxWindowWaitMs: 30_000,
+  memoryBudgetBytes: 512 * 1_048_576,
 };
 
 const laneOrder: readonly Lane[] = ["gold", "silver", "bronze"];

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Frame, Qos, Window } from "atp-protocol";
 import type { Observation } from "../ports/index.js";
 import { createRouter } from "../runtime/index.js";
@@ -33,6 +34,8 @@ export function createSimulation(config: SimulationConfig | ((clock: VirtualCloc
   const adapters = new Map(scripts.map((script) => [script.id, scriptedAdapter(clock, script)]));
   const observations: Observation[] = [];
   const router = createRouter({
+    // Web Crypto answers from another thread, in no time that a virtual clock knows of.
+    hash: (text) => createHash("sha256").update(text).digest("hex"),
     ...rest,
     adapters: [...adapters.values()],
     clock,

@@ -1,0 +1,46 @@
+import { payloadTypes } from "atp-protocol";
+import type { EndpointEvent, StreamRef } from "atp-protocol";
+import type { StreamOutput } from "./host.js";
+
+/** What a stream's output needs of its session. */
+export interface OutputTools {
+  readonly now: () => number;
+  readonly step: (event: EndpointEvent) => void;
+  /** The stream is ending: it takes no more events. */
+  readonly ended: (ref: StreamRef) => void;
+  /** Its end was told. */
+  readonly settled: () => void;
+}
+
+/** What a stream says, as commands of its session's endpoint. */
+export function streamOutput({ now, step, ended, settled }: OutputTools): StreamOutput {
+  return {
+    accept: (stream, qos, window) => step({ t: "stream.accept", at: now(), stream, qos, window }),
+    send: (stream, payload, mergeKey) =>
+      step({
+        t: "stream.send",
+        at: now(),
+        stream,
+        message: mergeKey === undefined ? { payload } : { payload, mergeKey },
+      }),
+    control: (stream, payload) => step({ t: "stream.control", at: now(), stream, payload }),
+    end(stream, end) {
+      ended(stream);
+      const { telemetry } = end;
+      const at = now();
+      if (end.by === "error") {
+        const payload = { type: payloadTypes.error, content: end.error };
+        step({ t: "stream.end", at, stream, flag: "RST", payload, telemetry });
+      } else {
+        const payload = {
+          type: payloadTypes.final,
+          content: end.content,
+          ...(end.confidence === undefined ? {} : { confidence: end.confidence }),
+        };
+        step({ t: "stream.end", at, stream, flag: "FIN", payload, telemetry });
+      }
+      settled();
+    },
+    explained: () => undefined,
+  };
+}

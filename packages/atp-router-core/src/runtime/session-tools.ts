@@ -1,0 +1,55 @@
+import type { Frame, StreamRef, WireLimits } from "atp-protocol";
+import type { Limits, Principal } from "../model/index.js";
+import type { Clock, Observer, Rng } from "../ports/index.js";
+import type { StreamKey } from "../stream/index.js";
+import type { Emit, StreamOutput } from "./host.js";
+import type { ParseOptions } from "./request.js";
+import type { Lease } from "./router.js";
+import type { Session } from "./session.js";
+
+/** A checked SYN, on its way to the router's machine. */
+export interface Opened {
+  readonly key: StreamKey;
+  readonly ref: StreamRef;
+  readonly parse: ParseOptions;
+  readonly frame: Frame;
+  /** The client said HELLO. */
+  readonly rich: boolean;
+  readonly dryRun: boolean;
+  readonly session: string;
+  readonly sessionLimits: Limits;
+  readonly output: StreamOutput;
+}
+
+/** What sessions need of their router. */
+export interface SessionTools {
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly observer: Observer | undefined;
+  readonly limits: WireLimits;
+  readonly lease: Lease;
+  /** Starts a stream. @throws AtpError when it is refused before anything was asked. */
+  readonly open: (opened: Opened, principal: Principal) => void;
+  readonly setSessionLimits: (session: string, limits: Limits) => void;
+  /** @throws AtpError `EOVERLOAD` when the router's memory is spoken for (A8.4). */
+  readonly admit: () => void;
+  /** The tokens by which this session may be resumed from now on. */
+  readonly tokens: (session: Session, valid: readonly string[]) => void;
+  /** What the session holds may have changed. */
+  readonly changed: (session: Session) => void;
+  readonly disposed: (session: Session) => void;
+}
+
+/** What connections need beside it. */
+export interface ConnectionTools extends SessionTools {
+  readonly rng: Rng;
+  readonly server: { readonly name: string; readonly version: string };
+  /** Tells who shows these credentials, at once when nobody asks. */
+  readonly authenticate: (token: string | undefined) => Principal | Promise<Principal>;
+  /** SHA-256 as hexadecimal text. */
+  readonly hash: (text: string) => string | Promise<string>;
+  /** A session was made for a socket that opened. */
+  readonly opened: (session: Session) => void;
+  /** The session that a token's id stands for. */
+  readonly find: (tokenId: string) => Session | undefined;
+}

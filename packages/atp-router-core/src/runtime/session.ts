@@ -1,0 +1,315 @@
+import { AtpError, createEndpoint, encodeFrame, payloadTypes, utf8Length } from "atp-protocol";
+import type { Endpoint, EndpointEffect, EndpointEvent, Frame, Grant, HelloContent, StreamRef } from "atp-protocol";
+import { fromWindow, toWindow } from "../model/index.js";
+import type { Limits, Principal } from "../model/index.js";
+import type { StreamKey } from "../stream/index.js";
+import type { StreamOutput } from "./host.js";
+import type { ParseOptions } from "./request.js";
+import { streamOutput } from "./session-output.js";
+import type { SessionTools } from "./session-tools.js";
+import type { SocketPort } from "./socket.js";
+
+/** What this router can do beyond the core (A2.1). */
+const CAPABILITIES: readonly string[] = ["resume", "credit", "fragments"];
+
+/** The socket that a session speaks on now, as the session sees it. */
+export interface Line {
+  readonly socket: SocketPort;
+  readonly remote: string;
+  /** A HELLO came on it. */
+  greet(hello: HelloContent): void;
+  /** Who showed this socket's own credentials; for clients that say no HELLO. */
+  identify(then: (who: Principal) => void, otherwise: (error: AtpError) => void): void;
+  /** A newer socket took the session over (A2.3). */
+  superseded(): void;
+}
+
+/** One session: an endpoint with its streams, on one socket after the other, or for a while on none. */
+export interface Session {
+  /** The session's epoch; opaque to the client. */
+  readonly id: string;
+  readonly principal: Principal | undefined;
+  /** Since when it has no socket; undefined while it has one. */
+  readonly detachedAt: number | undefined;
+  step(event: EndpointEvent): void;
+  /** The client of the present socket is known: welcome. */
+  grant(who: Principal, grant: Grant): void;
+  /** Another socket resumes this session: the older one is closed, then this one speaks (A9.2). */
+  attach(line: Line, hello: HelloContent, grant: Grant, shownTokenId: string): void;
+  /** The socket is gone. */
+  left(code: number, reason: string): void;
+  /** The end of a session that never came to be: another one has its socket now. */
+  dispose(): void;
+  /** Gives up what is kept for a resume (A8.4). */
+  evict(): void;
+  /** Bytes held (A8.4). */
+  bytes(): number;
+}
+
+/** Makes the session of a socket that has just opened. */
+export function createSession(tools: SessionTools, id: string, first: Line): Session {
+  const { clock, emit } = tools;
+  const endpoint: Endpoint = createEndpoint({
+    role: "router",
+    limits: tools.limits,
+    capabilities: CAPABILITIES,
+    encode: encodeFrame,
+    sizeOf,
+  });
+  const keys = new Map<StreamRef, StreamKey>();
+  const lease: Limits = {
+    parallel: tools.lease.max_parallel,
+    tokens: tools.lease.max_tokens,
+    usdMicros: tools.lease.max_usd_micros,
+  };
+  let line: Line | undefined = first;
+  let principal: Principal | undefined;
+  let sessionLimits: Limits = lease;
+  /** The client said HELLO. */
+  let rich = false;
+  /** Tokens stand by which another socket may take this session over. */
+  let resumable = false;
+  let detachedAt: number | undefined;
+  /** One socket follows another without a pause: nobody was lost. */
+  let moving = false;
+  let disposed = false;
+  let stopTimer: (() => void) | undefined;
+  /** Numbers of our own window updates, by stream. */
+  const updates = new Map<StreamRef | null, number>();
+  const pending: EndpointEffect[] = [];
+  let performing = false;
+
+  /** Effects are performed in the order they were asked for: what an effect causes waits for those before it. */
+  function step(event: EndpointEvent): void {
+    if (disposed) return;
+    const effects = endpoint.step(event);
+    tools.changed(session);
+    if (effects.length === 0) return;
+    if (performing) {
+      for (const effect of effects) pending.push(effect);
+      return;
+    }
+    performing = true;
+    try {
+      for (const effect of effects) perform(effect);
+      for (let i = 0; i < pending.length; i++) perform(pending[i] as EndpointEffect);
+    } finally {
+      pending.length = 0;
+      performing = false;
+    }
+  }
+
+  function perform(effect: EndpointEffect): void {
+    switch (effect.t) {
+      case "transmit":
+        line?.socket.send(effect.data);
+        return;
+      case "timer":
+        stopTimer?.();
+        stopTimer =
+          effect.at === null ? undefined : clock.at(effect.at, () => step({ t: "timer.fired", at: clock.now() }));
+        return;
+      case "ping":
+        line?.socket.ping();
+        return;
+      case "close":
+        line?.socket.close(effect.code, effect.reason);
+        return;
+      case "terminate":
+        line?.socket.terminate();
+        return;
+      case "reading":
+        line?.socket.setReading(effect.on);
+        return;
+      case "hello":
+        rich = true;
+        line?.greet(effect.hello);
+        return;
+      case "tokens":
+        resumable = effect.valid.length > 0;
+        tools.tokens(session, effect.valid);
+        endIfOver();
+        return;
+      case "stream.opened":
+        identified(
+          (who) => openStream(effect.stream, effect.frame, who),
+          (error) => refuse(effect.stream, error),
+        );
+        return;
+      case "stream.cancelled":
+        toStream(effect.stream, (key) => emit({ t: "client.cancelled", at: clock.now(), key, reason: effect.reason }));
+        return;
+      case "stream.detached": {
+        const t = moving ? "outbox.room" : "client.detached";
+        toStream(effect.stream, (key) => emit({ t, at: clock.now(), key }));
+        return;
+      }
+      case "stream.snapshot":
+        toStream(effect.stream, (key) => emit({ t: "client.gap", at: clock.now(), key }));
+        return;
+      case "window":
+        updateWindow(effect);
+        return;
+      case "outbox.full":
+      case "outbox.room": {
+        const t = effect.t;
+        const affected = effect.stream === null ? [...keys.values()] : [keys.get(effect.stream)];
+        for (const key of affected) if (key !== undefined) emit({ t, at: clock.now(), key });
+        return;
+      }
+      case "stream.message":
+        // No adapter asks questions yet: input has nobody to go to, and its sender is told.
+        step({ t: "stream.consumed", at: clock.now(), stream: effect.stream, seq: effect.frame.msg_seq });
+        control(effect.stream, {
+          type: payloadTypes.error,
+          content: new AtpError("EPROTO", "This stream asked no question: its input was not used.", {
+            details: { rule: "A4" },
+          }).toContent(),
+        });
+        return;
+      case "violation":
+        tools.observer?.observe({ t: "violation", error: effect.error, remote: line?.remote ?? "detached" });
+        return;
+      // A stream that has a reader again goes on as it was; the rest is the client's side.
+      case "stream.attached":
+      case "feedback":
+      case "stream.inputEnded":
+      case "welcome":
+      case "stream.accepted":
+      case "control":
+      case "stream.ended":
+      case "stream.cut":
+        return;
+    }
+  }
+
+  function toStream(ref: StreamRef, fn: (key: StreamKey) => void): void {
+    const key = keys.get(ref);
+    if (key !== undefined) fn(key);
+  }
+
+  function identified(then: (who: Principal) => void, otherwise: (error: AtpError) => void): void {
+    if (principal !== undefined) then(principal);
+    else line?.identify((who) => then((principal = who)), otherwise);
+  }
+
+  function openStream(ref: StreamRef, frame: Frame, who: Principal): void {
+    // Its socket may have gone while its credentials were looked at: then nobody could read it.
+    if (disposed || (line === undefined && !resumable)) return;
+    const key = `${id}/${ref}`;
+    try {
+      tools.admit();
+      keys.set(ref, key);
+      const qos = frame.qos ?? "silver";
+      const parse: ParseOptions = { meta: frame.meta, payload: frame.payload, qos, principal: who, resumable };
+      tools.open({ key, ref, parse, frame, rich, dryRun: false, session: id, sessionLimits, output }, who);
+    } catch (error) {
+      keys.delete(ref);
+      refuse(ref, AtpError.from(error));
+    }
+  }
+
+  /** A refusal before anything was asked: an RST with a bill of zeros (A11). */
+  function refuse(ref: StreamRef, error: AtpError): void {
+    const telemetry = { tokens: 0, usd: 0, latency_ms: 0, in_tokens: 0, out_tokens: 0, adapters: [] };
+    step({
+      t: "stream.end",
+      at: clock.now(),
+      stream: ref,
+      flag: "RST",
+      payload: { type: payloadTypes.error, content: error.toContent() },
+      telemetry,
+    });
+  }
+
+  function control(ref: StreamRef | null, payload: { type: string; content: unknown }): void {
+    step({ t: "stream.control", at: clock.now(), stream: ref, payload });
+  }
+
+  /** A client's new ceilings; what is above its outer scope's is cut to it, and it is told so (A7.6). */
+  function updateWindow(effect: Extract<EndpointEffect, { t: "window" }>): void {
+    const { window } = effect.content;
+    const outer = effect.stream === null ? lease : sessionLimits;
+    const granted = fromWindow(window, outer);
+    if (effect.stream === null) {
+      sessionLimits = granted;
+      tools.setSessionLimits(id, granted);
+    } else {
+      toStream(effect.stream, (key) => emit({ t: "client.window", at: clock.now(), key, limits: granted }));
+    }
+    const told = toWindow(granted);
+    const cut = (["max_parallel", "max_tokens", "max_usd_micros"] as const).some(
+      (name) => (window[name] ?? 0) > (told[name] ?? Infinity),
+    );
+    if (!cut) return;
+    const number = (updates.get(effect.stream) ?? 0) + 1;
+    updates.set(effect.stream, number);
+    control(effect.stream, { type: payloadTypes.windowUpdate, content: { number, window: told } });
+  }
+
+  /** Without a socket and without a token nobody can come back; what still runs is on its way to its end. */
+  function endIfOver(): void {
+    if (line === undefined && !resumable && keys.size === 0) dispose();
+  }
+
+  function dispose(): void {
+    if (disposed) return;
+    disposed = true;
+    stopTimer?.();
+    line = undefined;
+    tools.disposed(session);
+  }
+
+  const output: StreamOutput = streamOutput({
+    now: () => clock.now(),
+    step,
+    ended(ref) {
+      keys.delete(ref);
+      updates.delete(ref);
+    },
+    settled: endIfOver,
+  });
+
+  const session: Session = {
+    id,
+    get principal() {
+      return principal;
+    },
+    get detachedAt() {
+      return detachedAt;
+    },
+    step,
+    grant(who, grant) {
+      principal = who;
+      step({ t: "hello.granted", at: clock.now(), grant });
+    },
+    attach(next, hello, grant, shownTokenId) {
+      const at = clock.now();
+      if (line !== undefined) {
+        line.superseded();
+        moving = true;
+        step({ t: "socket.closed", at, code: 4409, reason: "superseded" });
+        moving = false;
+      }
+      line = next;
+      detachedAt = undefined;
+      step({ t: "session.attach", at, hello, grant, shownTokenId });
+    },
+    left(code, reason) {
+      line = undefined;
+      detachedAt = clock.now();
+      step({ t: "socket.closed", at: clock.now(), code, reason });
+      endIfOver();
+    },
+    dispose,
+    evict: () => step({ t: "session.evict", at: clock.now() }),
+    bytes: () => endpoint.bytes(),
+  };
+  return session;
+}
+
+/** Bytes on the wire; Node counts them many times faster than a loop can. */
+export function sizeOf(data: string | Uint8Array): number {
+  if (typeof data !== "string") return data.byteLength;
+  return typeof Buffer === "undefined" ? utf8Length(data) : Buffer.byteLength(data);
+}
