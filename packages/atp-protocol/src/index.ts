@@ -34,7 +34,9 @@ export type { AdapterOutcome, AdapterTelemetry, Telemetry } from "./frame/teleme
 export { createClientEndpoint } from "./endpoint/client-endpoint.js";
 export { createEndpoint } from "./endpoint/endpoint.js";
 export { createRouterEndpoint } from "./endpoint/router-endpoint.js";
+export type { Fragmentation } from "./endpoint/role.js";
 export type {
+  ClientEndpoint,
   Encoded,
   Endpoint,
   EndpointConfig,

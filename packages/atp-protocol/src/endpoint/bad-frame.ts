@@ -1,15 +1,14 @@
 import { ACK, flagBits, RST, SYN, takesNumber } from "../codec/flags.js";
 import { streamError } from "./ending.js";
-import { countProtocolError, refusalError, refuseSyn } from "./failure.js";
-import { onLife } from "./liveness.js";
-import { connectionError } from "./outbox.js";
+import { connectionError } from "./pausing.js";
 import { remember } from "./past.js";
-import { refOf, type State } from "./state.js";
+import { countProtocolError, refusalError, refuseSyn } from "./router-failure.js";
+import type { RouterState as State } from "./router-state.js";
+import { refOf } from "./state.js";
 import type { FrameRefusal } from "./types.js";
 
 /** Router: the codec refused a frame. It is answered on its stream when that can be told (A3.6). */
 export function onBadFrame(s: State, refusal: FrameRefusal): void {
-  onLife(s);
   const error = refusalError(refusal);
   const { sessionId, streamId, msgSeq } = refusal;
   const bits = flagBits(refusal.flags ?? []);

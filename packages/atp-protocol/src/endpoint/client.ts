@@ -1,25 +1,33 @@
-import { ACK, CTRL, FIN, flagBits, HB, OPT, RST, SYN } from "../codec/flags.js";
-import { closeCodes } from "../frame/close-codes.js";
-import { CONNECTION_STREAM, type Frame } from "../frame/frame.js";
-import { type AcceptContent, payloadTypes } from "../frame/payload.js";
 import { isCredit, isObject } from "../codec/envelope.js";
+import { ACK, CTRL, FIN, flagBits, HB, OPT, RST, SYN } from "../codec/flags.js";
+import { CLOSE_GAP, CLOSE_PROTOCOL } from "../frame/close-codes.js";
+import { CONNECTION_STREAM, type Frame } from "../frame/frame.js";
+import type { AcceptContent, PayloadType } from "../frame/payload.js";
 import { readWelcome, readWindowUpdate } from "./contents.js";
 import { noteUnread } from "./credit.js";
 import { errorOf } from "./failure.js";
-import { onLife, sendHeartbeat } from "./liveness.js";
-import { close, connectionFrame, wakeAll, sendFrame } from "./outbox.js";
-import { joinFragment } from "./reassembly.js";
+import { sendHeartbeat } from "./liveness.js";
+import { close, connectionFrame, sendFrame, wakeAll } from "./outbox.js";
 import { onAck } from "./replay.js";
 import { onNewEpoch, onResumed } from "./resume-client.js";
-import { refOf, type State, type Stream } from "./state.js";
+import { refOf, sharedCapabilities, type State, type Stream } from "./state.js";
 import { arm } from "./timer.js";
 import type { FrameRefusal } from "./types.js";
+import { violate } from "./violation.js";
 
-const knownTypes = new Set<string>(Object.values(payloadTypes));
+/** What a router sends under a number, beside ends and fragments. */
+const messageTypes: readonly (PayloadType | undefined)[] = [
+  "agent.result.partial",
+  "agent.result.provisional",
+  "agent.result.final",
+  "agent.question",
+  "agent.log",
+];
+
+const typeOf = (frame: Frame): PayloadType | undefined => frame.payload?.type as PayloadType | undefined;
 
 /** Client: one checked frame of the router. */
 export function onRouterFrame(s: State, frame: Frame, bytes: number): void {
-  onLife(s);
   const bits = flagBits(frame.flags);
   if (frame.stream_id === CONNECTION_STREAM) {
     onConnectionFrame(s, frame, bits);
@@ -29,7 +37,7 @@ export function onRouterFrame(s: State, frame: Frame, bytes: number): void {
   // A frame for an unknown or ended stream is ignored (A5.3).
   if (stream === undefined) return;
   if (frame.ack !== undefined) onAck(stream, frame.ack);
-  if (stream.finished) return;
+  if (stream.ended) return;
   if ((bits & ACK) !== 0) {
     if ((bits & SYN) !== 0) onAccept(s, stream, frame);
   } else if ((bits & CTRL) !== 0) onControl(s, stream, frame);
@@ -37,77 +45,66 @@ export function onRouterFrame(s: State, frame: Frame, bytes: number): void {
 }
 
 function onConnectionFrame(s: State, frame: Frame, bits: number): void {
-  if ((bits & HB) !== 0) {
-    // Hidden tabs throttle timers, not messages: so a client answers each heartbeat at once (A9.1).
-    if (!s.naive) sendHeartbeat(s);
-    return;
-  }
+  // Hidden tabs throttle timers, not messages: so a client answers each heartbeat at once (A9.1).
+  if ((bits & HB) !== 0 && !s.naive) sendHeartbeat(s);
   if ((bits & CTRL) === 0) return;
-  const type = frame.payload?.type;
-  if (type === payloadTypes.welcome) onWelcome(s, frame);
-  else if (type === payloadTypes.resumed) onResumed(s, frame);
+  const type = typeOf(frame);
+  const content = frame.payload?.content;
+  if (type === "control.welcome") onWelcome(s, content);
+  else if (type === "control.resumed") onResumed(s, frame);
   else {
-    const isUnknownToken =
-      type === payloadTypes.error && isObject(frame.payload?.content) && frame.payload.content["code"] === "ERESUME";
-    onControl(s, null, frame);
-    if (isUnknownToken && s.phase === "resuming") {
-      s.phase = "open";
-      onNewEpoch(s);
-      wakeAll(s);
-    }
+    onControl(s, undefined, frame);
+    const isUnknownToken = type === "error" && isObject(content) && content["code"] === "ERESUME";
+    if (!isUnknownToken || s.phase !== "resuming") return;
+    s.phase = "open";
+    onNewEpoch(s);
+    wakeAll(s);
   }
 }
 
-function onWelcome(s: State, frame: Frame): void {
+function onWelcome(s: State, told: unknown): void {
   if (s.phase !== "greeting") return;
-  const content = readWelcome(frame.payload?.content, s.config.limits);
+  const content = readWelcome(told, s.config.limits);
   if (content === null) {
-    violate(s, null, "A2.2", "control.welcome is malformed");
+    violate(s, undefined, "A2.2", "control.welcome is malformed");
     return;
   }
-  const both = (name: string): boolean => s.config.capabilities.includes(name) && content.capabilities.includes(name);
+  const { epoch, limits, resume_token: token } = content;
   const isResuming = s.resumeToken !== undefined;
   // After a reload the epoch is not known: then an ERESUME tells.
-  const isSameEpoch = s.epoch === undefined || s.epoch === content.epoch;
-  s.capabilities = {
-    resume: both("resume") && content.resume_token !== undefined,
-    credit: both("credit"),
-    fragments: both("fragments"),
-  };
-  s.limits = content.limits;
-  s.epoch = content.epoch;
-  s.resumeToken = s.capabilities.resume ? content.resume_token : undefined;
+  const isSameEpoch = s.epoch === undefined || s.epoch === epoch;
+  const shared = sharedCapabilities(s, content.capabilities);
+  s.capabilities = { ...shared, resume: shared.resume && token !== undefined };
+  s.limits = limits;
+  s.epoch = epoch;
+  s.resumeToken = s.capabilities.resume ? token : undefined;
   s.phase = isResuming && isSameEpoch ? "resuming" : "open";
   if (s.phase === "open") s.detachedAt = null;
   s.fx.push({ t: "welcome", content });
   // The ACK confirms the newest token, so that the older one can die (A9.3).
   if (s.resumeToken !== undefined) sendFrame(s, connectionFrame(s, "ACK"));
   if (isResuming && !isSameEpoch) onNewEpoch(s);
-  if (!s.capabilities.resume) for (const stream of s.streams.values()) forget(stream);
+  // Without `resume` nothing that was sent is needed again.
+  if (!s.capabilities.resume)
+    for (const stream of s.streams.values()) stream.kept = stream.kept.filter((entry) => entry.seq > stream.sentSeq);
   wakeAll(s);
-}
-
-/** Without `resume` nothing that was sent is needed again. */
-function forget(stream: Stream): void {
-  stream.kept = stream.kept.filter((entry) => entry.seq > stream.sentSeq);
 }
 
 function onAccept(s: State, stream: Stream, frame: Frame): void {
   const content = frame.payload?.content;
   // Repeated after a resume, in case it was lost at the cut (A5.2).
   if (stream.opened || !isObject(content)) return;
+  const accepted = content as unknown as AcceptContent;
   stream.opened = true;
   onAck(stream, stream.first);
-  if (s.capabilities.credit && isCredit(content["credit"]))
-    stream.credit = (content as unknown as AcceptContent).credit ?? null;
-  s.fx.push({ t: "stream.accepted", stream: stream.ref, content: content as unknown as AcceptContent });
+  if (s.capabilities.credit && isCredit(accepted.credit)) stream.credit = accepted.credit ?? null;
+  s.fx.push({ t: "stream.accepted", stream: stream.ref, content: accepted });
 }
 
-function onControl(s: State, stream: Stream | null, frame: Frame): void {
-  const payload = frame.payload;
-  if (payload === undefined) return;
-  if (payload.type === payloadTypes.windowUpdate) {
-    const content = readWindowUpdate(payload.content);
+function onControl(s: State, stream: Stream | undefined, frame: Frame): void {
+  if (frame.payload === undefined) return;
+  if (typeOf(frame) === "control.window_update") {
+    const content = readWindowUpdate(frame.payload.content);
     if (content === null) {
       violate(s, stream, "A7.6", "a window update is {number, window}");
       return;
@@ -122,25 +119,26 @@ function onControl(s: State, stream: Stream | null, frame: Frame): void {
 }
 
 function onNumbered(s: State, stream: Stream, frame: Frame, bits: number, bytes: number): void {
-  if (frame.msg_seq <= stream.inSeq) return;
-  if (frame.msg_seq > stream.inSeq + 1) {
-    violate(s, stream, "A5.4", `message ${stream.inSeq + 1} is missing before ${frame.msg_seq}`);
-    close(s, closeCodes.gap, "a gap in the router's numbers");
+  const next = stream.inSeq + 1;
+  if (frame.msg_seq < next) return;
+  if (frame.msg_seq > next) {
+    const gap = `message ${next} is missing before ${frame.msg_seq}`;
+    violate(s, stream, "A5.4", gap);
+    close(s, CLOSE_GAP, gap);
     return;
   }
-  if (frame.payload?.type === payloadTypes.fragment) {
-    const joined = joinFragment(s, stream, frame, bytes);
-    if (joined.t === "part") return;
-    if (joined.t === "broken") {
-      s.fx.push({ t: "violation", error: joined.error, stream: stream.ref });
-      // The message is lost to us: the resume asks for it again.
-      close(s, closeCodes.gap, joined.error.message);
-      return;
-    }
-    onMessage(s, stream, joined.frame, flagBits(joined.frame.flags), joined.bytes);
+  if (typeOf(frame) !== "atp.fragment") {
+    onMessage(s, stream, frame, bits, bytes);
     return;
   }
-  onMessage(s, stream, frame, bits, bytes);
+  const joined = s.fragmentation?.join(s, stream, frame, bytes);
+  if (joined?.t === "whole") onMessage(s, stream, joined.frame, flagBits(joined.frame.flags), joined.bytes);
+  else if (joined?.t !== "part") {
+    const error = joined?.error ?? errorOf("EPROTO", "A6", "fragments were not announced");
+    s.fx.push({ t: "violation", error, stream: stream.ref });
+    // The message is lost to us: the resume asks for it again.
+    close(s, CLOSE_GAP, error.message);
+  }
 }
 
 function onMessage(s: State, stream: Stream, frame: Frame, bits: number, bytes: number): void {
@@ -151,42 +149,31 @@ function onMessage(s: State, stream: Stream, frame: Frame, bits: number, bytes: 
     return;
   }
   noteUnread(s, stream, frame.msg_seq, bytes);
-  const type = frame.payload?.type ?? "";
-  if (!knownTypes.has(type)) {
-    // Its number counts; with OPT it is no error (A3.7).
-    if ((bits & OPT) === 0) violate(s, stream, "A3.7", `unknown payload type ${type}`);
-    return;
-  }
-  s.fx.push({ t: "stream.message", stream: stream.ref, frame });
+  if (messageTypes.includes(typeOf(frame))) s.fx.push({ t: "stream.message", stream: stream.ref, frame });
+  // Its number counts; with OPT it is no error (A3.7).
+  else if ((bits & OPT) === 0) violate(s, stream, "A3.7", `${frame.payload?.type ?? ""} is no message of a router`);
 }
 
 /** The router has ended the stream. With `resume` it is kept until the host consumed the end and that was acknowledged. */
 function finish(s: State, stream: Stream): void {
-  stream.finished = true;
+  stream.ended = true;
   stream.queue = [];
   stream.kept = [];
-  s.open--;
   if (!s.capabilities.resume) s.streams.delete(stream.ref);
   else arm(s, (stream.endedAt = s.at) + s.limits.retention_ms);
 }
 
 /** Client: the codec refused a frame of the router. Its number counts, so that one bad frame is not a gap (A5.4). */
 export function onRefusedFrame(s: State, refusal: FrameRefusal): void {
-  onLife(s);
-  const { sessionId, streamId, msgSeq } = refusal;
-  const stream =
-    sessionId === undefined || streamId === undefined ? undefined : s.streams.get(refOf(sessionId, streamId));
-  violate(s, stream ?? null, refusal.rule, refusal.message);
-  if (stream === undefined || stream.finished || msgSeq !== stream.inSeq + 1 || refusal.flags === undefined) return;
-  const bits = flagBits(refusal.flags);
+  const { sessionId = "", streamId = "", msgSeq, flags, rule, message } = refusal;
+  const stream = s.streams.get(refOf(sessionId, streamId));
+  violate(s, stream, rule, message);
+  if (stream === undefined || stream.ended || msgSeq !== stream.inSeq + 1 || flags === undefined) return;
+  const bits = flagBits(flags);
   if ((bits & (ACK | HB | CTRL)) !== 0) return;
   stream.inSeq = msgSeq;
   if ((bits & (FIN | RST)) === 0) return;
   finish(s, stream);
   s.streams.delete(stream.ref);
-  s.fx.push({ t: "stream.cut", stream: stream.ref, code: closeCodes.protocol, reason: refusal.message });
-}
-
-function violate(s: State, stream: Stream | null, rule: string, message: string): void {
-  s.fx.push({ t: "violation", error: errorOf("EPROTO", rule, message, {}, "maybe"), stream: stream?.ref ?? null });
+  s.fx.push({ t: "stream.cut", stream: stream.ref, code: CLOSE_PROTOCOL, reason: message });
 }

@@ -1,6 +1,4 @@
-import type { Credit } from "../frame/frame.js";
-import { canSend, markWaiting } from "./outbox.js";
-import { announceGap } from "./resume-router.js";
+import { canSend } from "./outbox.js";
 import { sendControl } from "./sender.js";
 import type { State, Stream } from "./state.js";
 import { arm } from "./timer.js";
@@ -9,22 +7,6 @@ import { arm } from "./timer.js";
 const ACK_MS = 1_000;
 
 const ACK_FLAGS: readonly string[] = ["ACK"];
-
-/** Router: the client granted absolute totals; lower ones are ignored (A8.1). */
-export function onCredit(s: State, stream: Stream, credit: Credit): void {
-  if (!s.capabilities.credit) return;
-  const before = stream.credit ?? credit;
-  stream.credit = {
-    messages: Math.max(before.messages, credit.messages),
-    bytes: Math.max(before.bytes, credit.bytes),
-  };
-  if (stream.unfed) {
-    stream.unfed = false;
-    stream.starvedAt = null;
-    if (stream.lost) announceGap(s, stream);
-  } else if (stream.starvedAt === null && !stream.full) return;
-  markWaiting(s, stream);
-}
 
 /** A whole message came in: it counts until the consumer takes it. */
 export function noteUnread(s: State, stream: Stream, seq: number, bytes: number): void {
@@ -38,25 +20,22 @@ export function onConsumed(s: State, stream: Stream, seq: number): void {
   if (seq <= stream.readSeq || seq > stream.inSeq) return;
   stream.readSeq = seq;
   let count = 0;
-  for (; count < stream.unread.length; count++) {
-    const message = stream.unread[count] as { readonly seq: number; readonly bytes: number };
-    if (message.seq > seq) break;
-    stream.unreadBytes -= message.bytes;
-    stream.readBytes += message.bytes;
+  for (let next = stream.unread[0]; next !== undefined && next.seq <= seq; next = stream.unread[++count]) {
+    stream.unreadBytes -= next.bytes;
+    stream.readBytes += next.bytes;
   }
-  if (count > 0) stream.unread.splice(0, count);
+  stream.unread.splice(0, count);
   if (s.naive) return;
-  if (stream.finished) {
-    sendAck(s, stream);
-    if (seq === stream.inSeq && stream.ackAt === null) s.streams.delete(stream.ref);
-    return;
-  }
   // A router acknowledges an input when it is handed on, a client at half of its credit, at the end, or within a second.
-  if (s.router || creditIsHalf(s, stream)) sendAck(s, stream);
-  else if (stream.ackAt === null) {
-    stream.ackAt = s.at + ACK_MS;
-    arm(s, stream.ackAt);
-  }
+  const isEnd = !s.router && stream.ended;
+  if (s.router || isEnd || creditIsHalf(s, stream)) sendAck(s, stream);
+  else ackLater(s, stream);
+  if (isEnd && seq === stream.inSeq && stream.ackAt === null) s.streams.delete(stream.ref);
+}
+
+function ackLater(s: State, stream: Stream): void {
+  stream.ackAt ??= s.at + ACK_MS;
+  arm(s, stream.ackAt);
 }
 
 /** Messages that the consumer took, or that it will never get because they were evicted. */
@@ -67,31 +46,33 @@ function takenMessages(stream: Stream): number {
 /** Client: half of what it granted is used up. */
 function creditIsHalf(s: State, stream: Stream): boolean {
   const { credit, allowance } = stream;
-  if (!s.capabilities.credit || credit === null) return false;
   return (
-    credit.messages - takenMessages(stream) <= allowance.messages / 2 ||
-    credit.bytes - stream.readBytes <= allowance.bytes / 2
+    s.capabilities.credit &&
+    credit !== null &&
+    (credit.messages - takenMessages(stream) <= allowance.messages / 2 ||
+      credit.bytes - stream.readBytes <= allowance.bytes / 2)
   );
 }
 
 /** Acknowledges what the consumer took, and grants again what that freed. */
 export function sendAck(s: State, stream: Stream): void {
+  const ack = stream.readSeq;
   stream.ackAt = null;
-  if (stream.ackedSeq === stream.readSeq) return;
+  if (stream.ackedSeq === ack) return;
   if (!canSend(s)) {
     // The peer must yet know, or it keeps what nobody needs.
-    stream.ackAt = s.at + ACK_MS;
-    arm(s, stream.ackAt);
+    ackLater(s, stream);
     return;
   }
-  stream.ackedSeq = stream.readSeq;
+  stream.ackedSeq = ack;
   if (s.router || !s.capabilities.credit) {
-    sendControl(s, stream, ACK_FLAGS, undefined, { ack: stream.readSeq });
+    sendControl(s, stream, ACK_FLAGS, undefined, { ack });
     return;
   }
-  stream.credit = {
+  const credit = {
     messages: takenMessages(stream) + stream.allowance.messages,
     bytes: stream.readBytes + stream.allowance.bytes,
   };
-  sendControl(s, stream, ACK_FLAGS, undefined, { ack: stream.readSeq, credit: stream.credit });
+  stream.credit = credit;
+  sendControl(s, stream, ACK_FLAGS, undefined, { ack, credit });
 }

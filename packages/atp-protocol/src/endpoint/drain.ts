@@ -1,9 +1,9 @@
-import { closeCodes } from "../frame/close-codes.js";
+import { CLOSE_GOING_AWAY } from "../frame/close-codes.js";
 import { payloadTypes } from "../frame/payload.js";
 import { close, hasWork } from "./outbox.js";
 import { routerError } from "./router-error.js";
 import { sendConnectionCtrl } from "./sender.js";
-import type { State } from "./state.js";
+import type { RouterState as State } from "./router-state.js";
 import { arm } from "./timer.js";
 
 /** Says so, refuses new SYNs, gives open streams `drain_ms`, closes with 4000 when the last has ended (A9.6). */
@@ -43,5 +43,5 @@ export function endDrain(s: State): void {
 export function closeWhenDrained(s: State): void {
   if (!s.draining || s.phase !== "open" || s.open > 0) return;
   if (s.controls.length > 0 || s.waiting.some(hasWork)) return;
-  close(s, closeCodes.goingAway, "drained");
+  close(s, CLOSE_GOING_AWAY, "drained");
 }

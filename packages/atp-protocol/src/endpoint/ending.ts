@@ -1,11 +1,12 @@
 import type { ErrorContent } from "../frame/errors.js";
 import type { Frame } from "../frame/frame.js";
 import { payloadTypes } from "../frame/payload.js";
-import { markFailed, NOTHING_SPENT } from "./failure.js";
+import { NOTHING_SPENT } from "./failure.js";
 import { hasWork } from "./outbox.js";
 import { remember } from "./past.js";
-import { send, sendCtrl } from "./sender.js";
-import { END_FLAGS, type State, type Stream } from "./state.js";
+import { markFailed } from "./router-failure.js";
+import { sendCtrl, sendItem } from "./router-sender.js";
+import { END_FLAGS, type RouterState as State, type RouterStream as Stream } from "./router-state.js";
 import { arm } from "./timer.js";
 
 /** Answers on an open stream with an error that ends nothing: the frame was dropped (A3.6). */
@@ -43,11 +44,11 @@ export function endStream(
   stream.reassembly = null;
   s.open--;
   const failed = stream.error;
-  send(s, stream, {
+  sendItem(s, stream, {
     flags: END_FLAGS[failed === null ? flag : "RST"],
     payload: failed === null ? payload : { type: payloadTypes.error, content: failed },
     more: { telemetry: telemetry ?? NOTHING_SPENT },
-    control: false,
+    end: true,
   });
 }
 

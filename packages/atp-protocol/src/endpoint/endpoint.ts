@@ -1,8 +1,17 @@
-import { createClientEndpoint } from "./client-endpoint.js";
+import { clientPart } from "./client-endpoint.js";
+import { countBytes } from "./counting.js";
+import { fragmentation } from "./fragmentation.js";
+import { createMachine } from "./machine.js";
 import { createRouterEndpoint } from "./router-endpoint.js";
+import { createState } from "./state.js";
 import type { Endpoint, EndpointConfig } from "./types.js";
 
-/** Makes one side of a connection, by `config.role`. A program that is only a client saves half by `createClientEndpoint`. */
+/**
+ * Makes one side of a connection, by `config.role`, with all that either can do. A program that is only a client saves more than
+ * half by {@link createClientEndpoint}.
+ */
 export function createEndpoint(config: EndpointConfig): Endpoint {
-  return config.role === "router" ? createRouterEndpoint(config) : createClientEndpoint(config);
+  if (config.role === "router") return createRouterEndpoint(config);
+  const s = createState(config, clientPart, fragmentation);
+  return { ...createMachine(s), bytes: () => countBytes(s) };
 }

@@ -1,11 +1,5 @@
 import type { FatalCode } from "../frame/error-codes.js";
 import type { ErrorContent, Processed } from "../frame/errors.js";
-import type { Frame } from "../frame/frame.js";
-import { payloadTypes } from "../frame/payload.js";
-import { close, sendFrame } from "./outbox.js";
-import { END_FLAGS, type State, type Stream } from "./state.js";
-import type { FrameRefusal } from "./types.js";
-import { closeCodes } from "../frame/close-codes.js";
 
 /** The telemetry of a refusal: nothing was spent (A11). */
 export const NOTHING_SPENT = { tokens: 0, usd: 0, latency_ms: 0 } as const;
@@ -21,49 +15,7 @@ export function errorOf(
   return { code, message, retry: "never", processed, details: { rule, ...details } };
 }
 
-/** The error content of a frame that the codec refused. */
-export function refusalError(refusal: FrameRefusal): ErrorContent {
-  return errorOf(refusal.code, refusal.rule, refusal.message, refusal.details);
-}
-
-/** Refuses a SYN that opened nothing: RST under the number after the SYN's (A3.6). */
-export function refuseSyn(
-  s: State,
-  sessionId: string,
-  streamId: string,
-  msgSeq: number,
-  ttl: number,
-  error: ErrorContent,
-): void {
-  const frame: Frame = {
-    v: 1,
-    session_id: sessionId,
-    stream_id: streamId,
-    msg_seq: msgSeq,
-    flags: END_FLAGS.RST,
-    ttl: Math.max(0, ttl - 1),
-    payload: { type: payloadTypes.error, content: error },
-    telemetry: NOTHING_SPENT,
-  };
-  sendFrame(s, frame);
-  s.fx.push({ t: "violation", error, stream: null });
-}
-
-/** The host stops the stream's work and ends it, so that what was spent is settled and told; the end carries this error. */
-export function markFailed(s: State, stream: Stream, error: ErrorContent): void {
-  if (stream.ended || stream.error !== null) return;
-  stream.error = error;
-  stream.cancelled = true;
-  s.fx.push({ t: "violation", error, stream: stream.ref });
-  s.fx.push({ t: "stream.cancelled", stream: stream.ref, reason: error.code, error });
-}
-
-/** Counts a protocol error; the sixteenth within a minute closes the socket (A12). */
-export function countProtocolError(s: State): void {
-  const errors = s.protocolErrors;
-  errors.push(s.at);
-  while (errors.length > 0 && (errors[0] as number) <= s.at - 60_000) errors.shift();
-  if (errors.length >= s.limits.protocol_errors_per_min) {
-    close(s, closeCodes.protocol, "too many protocol errors");
-  }
+/** A message over a limit (A6). */
+export function tooBigError(bytes: number, limit: number, processed: Processed): ErrorContent {
+  return errorOf("ETOOBIG", "A6", `a message of ${bytes} bytes is over ${limit}`, { bytes, limit }, processed);
 }

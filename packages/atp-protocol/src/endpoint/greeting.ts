@@ -4,11 +4,14 @@ import type { ErrorContent } from "../frame/errors.js";
 import { CONNECTION_STREAM, type Frame } from "../frame/frame.js";
 import { payloadTypes, type WelcomeContent } from "../frame/payload.js";
 import { readHello } from "./contents.js";
-import { countProtocolError, errorOf } from "./failure.js";
-import { close, connectionError, PAUSED_BY_GREETING, unpause } from "./outbox.js";
+import { errorOf } from "./failure.js";
+import { close } from "./outbox.js";
+import { connectionError, PAUSED_BY_GREETING, unpause } from "./pausing.js";
+import { countProtocolError } from "./router-failure.js";
 import { routerError } from "./router-error.js";
 import { sendConnectionCtrl } from "./sender.js";
-import type { State } from "./state.js";
+import type { RouterState as State } from "./router-state.js";
+import { sharedCapabilities } from "./state.js";
 import { armLiveness } from "./liveness.js";
 import { issueToken } from "./tokens.js";
 import type { Grant } from "./types.js";
@@ -34,8 +37,7 @@ export function onHello(s: State, frame: Frame): void {
   s.sessionId = frame.session_id;
   s.helloBy = null;
   s.hello = hello;
-  const both = (name: string): boolean => s.config.capabilities.includes(name) && hello.capabilities.includes(name);
-  s.capabilities = { resume: both("resume"), credit: both("credit"), fragments: both("fragments") };
+  s.capabilities = sharedCapabilities(s, hello.capabilities);
   armLiveness(s);
   s.fx.push({ t: "hello", sessionId: frame.session_id, hello });
 }

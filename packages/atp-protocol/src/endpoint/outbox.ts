@@ -1,24 +1,26 @@
-import type { ErrorContent } from "../frame/errors.js";
 import { CONNECTION_STREAM, type Frame, type Payload } from "../frame/frame.js";
-import { payloadTypes } from "../frame/payload.js";
-import { arm } from "./timer.js";
 import type { State, Stream } from "./state.js";
+import { arm } from "./timer.js";
 import type { Encoded } from "./types.js";
 
 /** Milliseconds without any drain, or any credit, after which a reader is too slow (A8.3, A8.4). */
 export const STALL_MS = 30_000;
 
-/** Control frames that may wait for a full socket before its reading pauses: a peer that reads nothing is not read. */
-export const CONTROL_BACKLOG = 256;
+/** Longest silence within one message's fragments (A6). */
+export const FRAGMENT_IDLE_MS = 30_000;
 
-/** Reasons for which reading is off. */
-export const PAUSED_BY_RATE = 1;
-export const PAUSED_BY_BACKLOG = 2;
-export const PAUSED_BY_GREETING = 4;
-
-/** Whether messages of streams may go to the socket now. */
+/** Whether messages of streams may go to the socket now. A client that resumes waits for its answer. */
 export function canSend(s: State): boolean {
   return s.phase === "open" || (s.phase === "greeting" && !s.router && s.resumeToken === undefined);
+}
+
+/** Encodes a frame and puts it on the socket, if that has room. @returns its bytes, or 0. */
+export function put(s: State, frame: Frame): number {
+  const data = s.config.encode(frame);
+  const bytes = s.config.sizeOf(data);
+  if (!fits(s, bytes)) return 0;
+  transmit(s, data, bytes);
+  return bytes;
 }
 
 /** Puts encoded bytes on the socket. */
@@ -39,29 +41,15 @@ export function fits(s: State, bytes: number): boolean {
   return false;
 }
 
-/** Sends a frame of no stream of ours: the connection's own, or the refusal of a SYN. */
+/** Sends a frame of no stream of ours: the connection's own, or the refusal of a SYN. It goes before the streams'. */
 export function sendFrame(s: State, frame: Frame): void {
   if (s.phase === "idle" || s.phase === "closing") return;
-  if (s.controls.length === 0) {
-    const data = s.config.encode(frame);
-    const bytes = s.config.sizeOf(data);
-    if (fits(s, bytes)) {
-      transmit(s, data, bytes);
-      return;
-    }
-  }
-  queueFrame(s, frame);
-}
-
-function queueFrame(s: State, frame: Frame): void {
+  if (s.controls.length === 0 && put(s, frame) > 0) return;
   const type = frame.payload?.type;
   // Of these only the newest waits (A8.3).
-  if (type === payloadTypes.status || type === payloadTypes.windowUpdate || frame.flags[0] === "HB") {
-    const at = s.controls.findIndex((other) => other.payload?.type === type && other.flags[0] === frame.flags[0]);
-    if (at >= 0) s.controls.splice(at, 1);
-  }
+  if (type === "control.status" || type === "control.window_update" || frame.flags[0] === "HB")
+    s.controls = s.controls.filter((other) => other.payload?.type !== type || other.flags[0] !== frame.flags[0]);
   s.controls.push(frame);
-  if (s.controls.length > CONTROL_BACKLOG) pause(s, PAUSED_BY_BACKLOG);
 }
 
 /** A frame of the connection's own stream; its number is always 1 (A3.5). */
@@ -72,27 +60,8 @@ export function connectionFrame(s: State, flag: "CTRL" | "HB" | "ACK", payload?:
     stream_id: CONNECTION_STREAM,
     msg_seq: 1,
     flags: [flag],
-    ...(payload === undefined ? {} : { payload }),
+    ...(payload && { payload }),
   };
-}
-
-/** Sends an error that ends nothing on the connection's own stream, and tells the host. */
-export function connectionError(s: State, error: ErrorContent, sessionId?: string): void {
-  sendFrame(s, connectionFrame(s, "CTRL", { type: payloadTypes.error, content: error }, sessionId));
-  s.fx.push({ t: "violation", error, stream: null });
-}
-
-/** Stops reading for one more reason. */
-export function pause(s: State, reason: number): void {
-  if (s.paused === 0) s.fx.push({ t: "reading", on: false });
-  s.paused |= reason;
-}
-
-/** Takes one reason back; reads on when none is left. */
-export function unpause(s: State, reason: number): void {
-  if ((s.paused & reason) === 0) return;
-  s.paused &= ~reason;
-  if (s.paused === 0) s.fx.push({ t: "reading", on: true });
 }
 
 /** The stream has something to send that could not go at once. */
@@ -104,9 +73,9 @@ export function markWaiting(s: State, stream: Stream): void {
 
 /** Whether anything of the stream waits to be sent. */
 export function hasWork(stream: Stream): boolean {
+  if (stream.controls.length > 0) return true;
   // Without credit for long, it waits in the replay buffer as if detached.
-  if (stream.unfed) return stream.controls.length > 0;
-  return stream.queue.length > 0 || stream.controls.length > 0 || (stream.kept.at(-1)?.seq ?? 0) > stream.sentSeq;
+  return !stream.unfed && (stream.queue.length > 0 || (stream.kept.at(-1)?.seq ?? 0) > stream.sentSeq);
 }
 
 /** A new socket takes what waited for it: every stream with something to send is in turn again. */

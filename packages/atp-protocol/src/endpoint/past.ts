@@ -1,4 +1,4 @@
-import type { State } from "./state.js";
+import type { RouterState as State } from "./router-state.js";
 import type { StreamRef } from "./types.js";
 
 /** Ids of ended streams that are remembered at least (A5.3). */

@@ -2,20 +2,11 @@ import { isObject, isStrings, isUint, wrongPayload } from "../codec/envelope.js"
 import { flagBits, isLegalMix, MORE, takesNumber } from "../codec/flags.js";
 import { beforeTooDeep, findForbiddenKey, hasLoneSurrogate, mayHideKey, Place } from "../codec/hazards.js";
 import { utf8Length } from "../codec/text.js";
-import type { ErrorContent } from "../frame/errors.js";
 import type { Frame } from "../frame/frame.js";
 import { errorOf } from "./failure.js";
-import type { Reassembly, State, Stream } from "./state.js";
+import { FRAGMENT_IDLE_MS } from "./outbox.js";
+import type { Joined, Reassembly, State, Stream } from "./state.js";
 import { arm } from "./timer.js";
-
-/** Longest silence within one message's fragments (A6). */
-export const REASSEMBLY_IDLE_MS = 30_000;
-
-/** What a fragment brought: the whole message, nothing yet, or the end of its stream. */
-export type Joined =
-  | { readonly t: "whole"; readonly frame: Frame; readonly bytes: number }
-  | { readonly t: "part" }
-  | { readonly t: "broken"; readonly error: ErrorContent };
 
 const PART: Joined = { t: "part" };
 const broken = (message: string): Joined => ({ t: "broken", error: errorOf("EPROTO", "A6", message) });
@@ -45,7 +36,7 @@ function take(s: State, stream: Stream, frame: Frame, bytes: number): Joined {
       return over("too many messages in fragments at once", s.limits.max_reassemblies);
     open = { first: frame, parts: [], dataBytes: 0, frameBytes: 0, lastAt: s.at };
     stream.reassembly = open;
-    arm(s, s.at + REASSEMBLY_IDLE_MS);
+    arm(s, s.at + FRAGMENT_IDLE_MS);
   }
   if (index < open.parts.length) return PART;
   if (index > open.parts.length) return broken("a fragment is missing");

@@ -6,8 +6,10 @@ import { welcome } from "./greeting.js";
 import { armLiveness } from "./liveness.js";
 import { wakeAll } from "./outbox.js";
 import { nextKept } from "./replay.js";
-import { sendAccept, sendConnectionCtrl, sendCtrl } from "./sender.js";
-import { refOf, type State, type Stream } from "./state.js";
+import { sendAccept, sendCtrl } from "./router-sender.js";
+import type { RouterState as State, RouterStream as Stream } from "./router-state.js";
+import { sendConnectionCtrl } from "./sender.js";
+import { refOf, sharedCapabilities } from "./state.js";
 import { issueToken } from "./tokens.js";
 import type { Grant } from "./types.js";
 
@@ -21,8 +23,7 @@ export function onAttach(s: State, hello: HelloContent, grant: Grant, shownToken
   s.lastSentAt = s.at;
   s.tokens = s.limits.frames_per_s * 2;
   s.tokensAt = s.at;
-  const both = (name: string): boolean => s.config.capabilities.includes(name) && hello.capabilities.includes(name);
-  s.capabilities = { resume: true, credit: both("credit"), fragments: both("fragments") };
+  s.capabilities = { ...sharedCapabilities(s, hello.capabilities), resume: true };
   armLiveness(s);
   welcome(s, grant);
   issueToken(s, shownTokenId, grant.resumeTokenId ?? grant.resumeToken ?? shownTokenId);

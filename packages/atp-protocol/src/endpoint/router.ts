@@ -3,16 +3,20 @@ import { closeCodes } from "../frame/close-codes.js";
 import { CONNECTION_STREAM, type Frame } from "../frame/frame.js";
 import { payloadTypes } from "../frame/payload.js";
 import { readReason, readWindowUpdate } from "./contents.js";
-import { noteUnread, onCredit } from "./credit.js";
+import { noteUnread } from "./credit.js";
 import { failStream, settleEnded, streamError } from "./ending.js";
-import { countProtocolError, errorOf, refuseSyn } from "./failure.js";
+import { errorOf } from "./failure.js";
 import { isHello, onHello } from "./greeting.js";
-import { onLife, spendFrame } from "./liveness.js";
-import { close, connectionError, pause, PAUSED_BY_GREETING } from "./outbox.js";
+import { close } from "./outbox.js";
+import { connectionError, pause, PAUSED_BY_GREETING } from "./pausing.js";
+import { spendFrame } from "./rate.js";
 import { routerError } from "./router-error.js";
 import { joinFragment } from "./reassembly.js";
 import { onAck } from "./replay.js";
-import { refOf, type State, type Stream } from "./state.js";
+import { onCredit } from "./router-credit.js";
+import { countProtocolError, refuseSyn } from "./router-failure.js";
+import type { RouterState as State, RouterStream as Stream } from "./router-state.js";
+import { refOf } from "./state.js";
 import { onSyn } from "./syn.js";
 import { confirmToken } from "./tokens.js";
 
@@ -29,7 +33,6 @@ const knownTypes = new Set<string>(Object.values(payloadTypes));
 /** Router: one checked frame of the client. */
 export function onClientFrame(s: State, frame: Frame, bytes: number): void {
   spendFrame(s);
-  onLife(s);
   const bits = flagBits(frame.flags);
   if (s.phase === "greeting") {
     hold(s, frame, bytes);

@@ -1,5 +1,5 @@
 import { STALL_MS } from "./outbox.js";
-import type { State, Stream } from "./state.js";
+import type { RouterState as State, RouterStream as Stream } from "./router-state.js";
 import { arm } from "./timer.js";
 
 /** The stream has something to send and no credit for it. */

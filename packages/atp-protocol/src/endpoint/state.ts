@@ -1,10 +1,8 @@
 import type { ErrorContent } from "../frame/errors.js";
 import type { Credit, Frame, Payload } from "../frame/frame.js";
-import type { HelloContent, WireLimits } from "../frame/payload.js";
-import type { Encoded, EndpointConfig, EndpointEffect, Grant, StreamRef } from "./types.js";
-
-/** The flags of a stream's end. */
-export const END_FLAGS = { FIN: ["FIN"], RST: ["RST"] } as const;
+import type { WireLimits } from "../frame/payload.js";
+import type { Fragmentation, RolePart } from "./role.js";
+import type { Encoded, EndpointConfig, EndpointEffect, StreamRef } from "./types.js";
 
 /** What a sender may reach before any grant (A8.1). */
 export const INITIAL_CREDIT: Credit = { messages: 64, bytes: 262_144 };
@@ -18,10 +16,13 @@ export interface OutItem {
   /** UTF-8 bytes of `payload.content.text`, once it was merged. */
   readonly textBytes?: number;
   /** Further members of its frame: a SYN's, an end's telemetry, an ACK's totals. */
-  readonly more?: Partial<Frame> | undefined;
-  /** True for a control frame: it takes no number. */
-  readonly control: boolean;
+  readonly more?: FrameMembers | undefined;
+  /** Router: the stream's end. */
+  readonly end?: boolean;
 }
+
+/** Members of a frame; one that is undefined is not written. */
+export type FrameMembers = { readonly [Member in keyof Frame]?: Frame[Member] | undefined };
 
 /** A numbered message as encoded: what the replay buffer keeps and what a socket still has to take. */
 export interface OutEntry {
@@ -29,7 +30,7 @@ export interface OutEntry {
   /** One frame, or the fragments of one message. */
   readonly parts: readonly Encoded[];
   readonly bytes: number;
-  /** FIN or RST: never evicted. */
+  /** FIN or RST of a router: never evicted. */
   readonly end: boolean;
 }
 
@@ -44,7 +45,13 @@ export interface Reassembly {
   lastAt: number;
 }
 
-/** One stream as either side keeps it. */
+/** What a fragment brought: the whole message, nothing yet, or the end of its stream. */
+export type Joined =
+  | { readonly t: "whole"; readonly frame: Frame; readonly bytes: number }
+  | { readonly t: "part" }
+  | { readonly t: "broken"; readonly error: ErrorContent };
+
+/** One stream as either side keeps it. A router's has more, in `router-state.ts`. */
 export interface Stream {
   readonly ref: StreamRef;
   readonly sessionId: string;
@@ -57,21 +64,12 @@ export interface Stream {
   outSeq: number;
   /** Highest contiguous number received. */
   inSeq: number;
-  /** Our last message is queued or sent: nothing more may follow. */
+  /** Router: our last message is queued or sent: nothing more may follow. Client: the router's end has come. */
   ended: boolean;
   /** Router: the host knows the stream. Client: the router accepted it. */
   opened: boolean;
-  /** Client: the router's end has come. */
-  finished: boolean;
   cancelled: boolean;
   inputEnded: boolean;
-  fedBack: boolean;
-  /** Set when the wire itself ends the stream: the host's end carries this error. */
-  error: ErrorContent | null;
-  /** What it told on the stream before, repeated after a resume. */
-  accept: Payload | null;
-  latest: Map<string, Payload> | null;
-  windowNumber: number;
   /** Messages not yet numbered. */
   queue: OutItem[];
   controls: OutItem[];
@@ -83,17 +81,10 @@ export interface Stream {
   sentParts: number;
   /** Highest number of ours that the peer acknowledged. */
   peerAck: number;
-  /** Bytes of our messages as first encoded (A8.1). */
-  usedBytes: number;
   /** What we may reach, or what we granted. */
   credit: Credit | null;
-  full: boolean;
-  /** Since when it waits for credit, or null. */
-  starvedAt: number | null;
-  /** Without credit for so long that it counts as detached (A8.3). */
+  /** Router: without credit for so long that it counts as detached (A8.3). */
   unfed: boolean;
-  /** A kept message was evicted before the peer had it. */
-  lost: boolean;
   /** What the reader lets the other side be ahead of it. */
   allowance: Credit;
   /** Sizes of received messages that the consumer has not taken, oldest first. */
@@ -107,7 +98,7 @@ export interface Stream {
   /** In the list of streams with something to send. */
   waiting: boolean;
   deficit: number;
-  /** When the end was queued. */
+  /** When the end was queued, or came. */
   endedAt: number;
 }
 
@@ -125,9 +116,12 @@ export type Phase =
   /** A close was sent: nothing counts any more but the end of the socket. */
   | "closing";
 
-/** All that an endpoint remembers. Changed in place by `step`, which is its only owner. */
+/** All that an endpoint remembers. Changed in place by `step`, which is its only owner. A router's has more, in `router-state.ts`. */
 export interface State {
   readonly config: EndpointConfig;
+  readonly role: RolePart;
+  /** Absent on a client that does not announce `fragments`. */
+  readonly fragmentation: Fragmentation | undefined;
   readonly router: boolean;
   readonly highMark: number;
   readonly lowMark: number;
@@ -139,23 +133,9 @@ export interface State {
   naive: boolean;
   sessionId: string;
   limits: WireLimits;
-  capabilities: { resume: boolean; credit: boolean; fragments: boolean };
-  grant: Grant | null;
-  /** Router: the HELLO being answered. */
-  hello: HelloContent | null;
-  streams: Map<StreamRef, Stream>;
-  /** Streams that have not ended: what `max_streams` counts. */
-  open: number;
-  /** Router: ended ids, oldest first. */
-  past: Map<StreamRef, { readonly endedAt: number; fedBack: boolean }>;
-  /** Router: RSTs that overtook their SYN. */
-  early: Map<StreamRef, number>;
-  /** Session ids used on a socket without HELLO. */
-  labels: Set<string> | null;
+  capabilities: Capabilities;
+  readonly streams: Map<StreamRef, Stream>;
   windowNumbers: Map<string, number> | null;
-  /** Frames that came after HELLO and before its answer. */
-  held: { readonly frame: Frame; readonly bytes: number }[];
-  heldBytes: number;
   /** Frames of no stream of ours that wait for the socket. */
   controls: Frame[];
   waiting: Stream[];
@@ -164,24 +144,11 @@ export interface State {
   stalledAt: number;
   lastSentAt: number;
   lastHeardAt: number;
-  pingedAt: number;
   timerAt: number | null;
-  helloBy: number | null;
-  terminateAt: number | null;
-  drainBy: number | null;
-  draining: boolean;
-  resumeUrl: string | undefined;
-  /** Frames that may still come before reading pauses, and when that was counted. */
-  tokens: number;
-  tokensAt: number;
-  overSince: number | null;
-  /** Why reading is off, as bits. */
-  paused: number;
-  protocolErrors: number[];
+  terminateAt: number;
   fragmentsOpen: number;
+  /** Client: by what the session may be resumed. */
   resumeToken: string | undefined;
-  /** Router: ids of tokens by which this session may be resumed: the one last shown, then those issued since. */
-  tokenIds: string[];
   /** Client: the session's epoch, once welcomed. */
   epoch: string | undefined;
   detachedAt: number | null;
@@ -189,30 +156,39 @@ export interface State {
   finished: boolean;
 }
 
+/** What both sides announced. */
+export interface Capabilities {
+  readonly resume: boolean;
+  readonly credit: boolean;
+  readonly fragments: boolean;
+}
+
+/** What is in force when the peer announced these. */
+export function sharedCapabilities(s: State, theirs: readonly string[]): Capabilities {
+  const both = (name: string): boolean => s.config.capabilities.includes(name) && theirs.includes(name);
+  return { resume: both("resume"), credit: both("credit"), fragments: both("fragments") };
+}
+
 /** A new endpoint's state: no socket, no streams. */
-export function createState(config: EndpointConfig): State {
+export function createState(config: EndpointConfig, role: RolePart, fragmentation?: Fragmentation): State {
+  const { hello, highMarkBytes = 262_144, lowMarkBytes = 65_536, limits } = config;
+  const router = config.role === "router";
   return {
     config,
-    router: config.role === "router",
-    highMark: config.highMarkBytes ?? 262_144,
-    lowMark: config.lowMarkBytes ?? 65_536,
+    role,
+    fragmentation,
+    router,
+    highMark: highMarkBytes,
+    lowMark: lowMarkBytes,
     fx: [],
     at: 0,
     phase: "idle",
-    naive: config.role === "client" && config.hello === undefined,
-    sessionId: config.hello?.sessionId ?? "0",
-    limits: config.limits,
-    capabilities: { resume: false, credit: false, fragments: false },
-    grant: null,
-    hello: null,
+    naive: !router && hello === undefined,
+    sessionId: hello?.sessionId ?? "0",
+    limits,
+    capabilities: NONE,
     streams: new Map(),
-    open: 0,
-    past: new Map(),
-    early: new Map(),
-    labels: null,
     windowNumbers: null,
-    held: [],
-    heldBytes: 0,
     controls: [],
     waiting: [],
     buffered: 0,
@@ -220,26 +196,18 @@ export function createState(config: EndpointConfig): State {
     stalledAt: 0,
     lastSentAt: 0,
     lastHeardAt: 0,
-    pingedAt: 0,
     timerAt: null,
-    helloBy: null,
-    terminateAt: null,
-    drainBy: null,
-    draining: false,
-    resumeUrl: undefined,
-    tokens: 0,
-    tokensAt: 0,
-    overSince: null,
-    paused: 0,
-    protocolErrors: [],
+    terminateAt: 0,
     fragmentsOpen: 0,
     resumeToken: undefined,
-    tokenIds: [],
     epoch: undefined,
     detachedAt: null,
     finished: false,
   };
 }
+
+/** Before the greeting, and without HELLO. */
+export const NONE: Capabilities = { resume: false, credit: false, fragments: false };
 
 /** The name of a stream inside an endpoint. Ids hold no slash, so it is unambiguous. */
 export function refOf(sessionId: string, streamId: string): StreamRef {
@@ -247,13 +215,7 @@ export function refOf(sessionId: string, streamId: string): StreamRef {
 }
 
 /** A new stream. `outSeq` and `inSeq` start at the SYN's number on the router; a client has yet to give it. */
-export function createStream(
-  sessionId: string,
-  streamId: string,
-  first: number,
-  outSeq: number,
-  ttl: number | undefined,
-): Stream {
+export function createStream(sessionId: string, streamId: string, first: number, outSeq: number, ttl?: number): Stream {
   return {
     ref: refOf(sessionId, streamId),
     sessionId,
@@ -264,14 +226,8 @@ export function createStream(
     inSeq: first,
     ended: false,
     opened: false,
-    finished: false,
     cancelled: false,
     inputEnded: false,
-    fedBack: false,
-    error: null,
-    accept: null,
-    latest: null,
-    windowNumber: 0,
     queue: [],
     controls: [],
     kept: [],
@@ -279,12 +235,8 @@ export function createStream(
     sentSeq: outSeq,
     sentParts: 0,
     peerAck: outSeq,
-    usedBytes: 0,
     credit: null,
-    full: false,
-    starvedAt: null,
     unfed: false,
-    lost: false,
     allowance: INITIAL_CREDIT,
     unread: [],
     unreadBytes: 0,

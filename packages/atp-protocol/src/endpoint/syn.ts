@@ -3,12 +3,15 @@ import type { ErrorContent } from "../frame/errors.js";
 import { CONNECTION_STREAM, type Frame } from "../frame/frame.js";
 import { payloadTypes } from "../frame/payload.js";
 import { streamError } from "./ending.js";
-import { countProtocolError, errorOf, refuseSyn } from "./failure.js";
-import { connectionError, sendFrame } from "./outbox.js";
+import { errorOf } from "./failure.js";
+import { sendFrame } from "./outbox.js";
 import { remember } from "./past.js";
+import { connectionError } from "./pausing.js";
 import { joinFragment } from "./reassembly.js";
 import { routerError } from "./router-error.js";
-import { createStream, INITIAL_CREDIT, type State, type Stream } from "./state.js";
+import { countProtocolError, refuseSyn } from "./router-failure.js";
+import { createRouterStream, type RouterState as State, type RouterStream as Stream } from "./router-state.js";
+import { INITIAL_CREDIT } from "./state.js";
 import type { StreamRef } from "./types.js";
 
 /** How long an RST waits for the SYN that it overtook (A9.5). */
@@ -96,7 +99,7 @@ function admissionError(s: State, ref: StreamRef, frame: Frame): ErrorContent | 
 
 function open(s: State, ref: StreamRef, frame: Frame, bits: number, bytes: number): void {
   const ttl = Math.max(0, (frame.ttl ?? DEFAULT_TTL) - 1);
-  const stream = createStream(frame.session_id, frame.stream_id, frame.msg_seq, frame.msg_seq, ttl);
+  const stream = createRouterStream(frame.session_id, frame.stream_id, frame.msg_seq, ttl);
   if (s.capabilities.credit) stream.credit = frame.credit ?? INITIAL_CREDIT;
   if ((bits & FIN) !== 0) stream.inputEnded = true;
   s.streams.set(ref, stream);

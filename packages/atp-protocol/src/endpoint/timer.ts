@@ -9,3 +9,10 @@ export function arm(s: State, at: number): void {
   s.timerAt = at;
   s.fx.push({ t: "timer", at });
 }
+
+/** Whether a deadline is here; one that is not is asked for. */
+export function isDue(s: State, at: number): boolean {
+  if (s.at >= at) return true;
+  arm(s, at);
+  return false;
+}

@@ -1,4 +1,4 @@
-import type { State } from "./state.js";
+import type { RouterState as State } from "./router-state.js";
 
 /**
  * Rotation with overlap (A9.3): the token last shown and the newest issued are both valid, however often the former is
