@@ -6,6 +6,7 @@ import { runAdapter } from "./adapter/run-adapter.js";
 import { coverageTable } from "./coverage.js";
 import { dataFolder } from "./data.js";
 import { applyExpected, readExpected } from "./expected.js";
+import { type Fault, isFault, startFaultProxy } from "./fault-proxy.js";
 import { runHttp } from "./live/run-http.js";
 import { runServer } from "./live/run-server.js";
 import { countOf, writeReports } from "./report.js";
@@ -21,6 +22,7 @@ const HELP = `usage: atp-conformance <command> [options]
   testee --command COMMAND      a program that speaks the testee protocol
   server --url ws://HOST/ws     a running router; --token for one that asks for credentials
   adapter --url http://HOST     a running adapter
+  proxy --url ws://HOST/ws      a proxy before a router that breaks connections by --fault, one for each connection
   serve                         be the TypeScript testee, on standard input and output
   coverage [--write FILE]       every MUST with its checks; fails when one has none
 
@@ -29,6 +31,8 @@ options
   --only TEXT       only checks whose id contains the text
   --reports FOLDER  write conformance.json, conformance.xml (JUnit) and conformance.html
   --expected FILE   known failures, [{id, reason}]; an entry that no longer fails is a failure
+  --fault JSON      for proxy, repeatable: {"t": "cut", "after": 3}, cut-inside, cut-between-fragments, half-open,
+                    duplicate, delay, lifetime, close (see conformance/README.md)
   --requirements F  for coverage: requirements.json of the specification
   --quiet           print failures and the summary only
   --help
@@ -47,6 +51,7 @@ async function main(): Promise<number> {
       only: { type: "string" },
       reports: { type: "string" },
       expected: { type: "string" },
+      fault: { type: "string", multiple: true, default: [] },
       requirements: { type: "string" },
       write: { type: "string" },
       quiet: { type: "boolean", default: false },
@@ -91,6 +96,14 @@ async function main(): Promise<number> {
     }
     case "adapter":
       return report(url(), await runAdapter(url(), choice), values);
+    case "proxy": {
+      const proxy = await startFaultProxy(url());
+      proxy.plan(...values.fault.map(readFault));
+      process.stdout.write(`listening on ${proxy.url}\n`);
+      await new Promise((resolve) => process.once("SIGINT", resolve).once("SIGTERM", resolve));
+      await proxy.close();
+      return 0;
+    }
     case "serve":
       await serveTestee(createTypescriptTestee());
       return 0;
@@ -99,6 +112,13 @@ async function main(): Promise<number> {
     default:
       throw new Usage(`there is no command ${command}`);
   }
+}
+
+/** A fault as written on the command line. */
+function readFault(text: string): Fault {
+  const fault: unknown = JSON.parse(text);
+  if (!isFault(fault)) throw new Usage(`${text} is no fault`);
+  return fault;
 }
 
 interface ReportOptions {

@@ -28,6 +28,31 @@ export type Fault = { readonly direction?: Direction } & (
   | { readonly t: "close"; readonly after: number; readonly code: number | null }
 );
 
+/** The numbers that each fault needs, by its name. */
+const members: Readonly<Record<Fault["t"], readonly string[]>> = {
+  none: [],
+  cut: ["after"],
+  "cut-inside": ["at", "bytes"],
+  "cut-between-fragments": [],
+  "half-open": ["after"],
+  duplicate: ["at"],
+  delay: ["ms"],
+  lifetime: ["ms"],
+  close: ["after"],
+};
+
+/** Whether a value from outside is a fault. */
+export function isFault(value: unknown): value is Fault {
+  if (typeof value !== "object" || value === null) return false;
+  const bag = value as Readonly<Record<string, unknown>>;
+  const needs = Object.hasOwn(members, String(bag["t"])) ? members[bag["t"] as Fault["t"]] : undefined;
+  if (needs === undefined || !needs.every((name) => Number.isSafeInteger(bag[name]) && (bag[name] as number) >= 0))
+    return false;
+  const { direction, code } = bag;
+  if (direction !== undefined && direction !== "to-client" && direction !== "to-router") return false;
+  return bag["t"] !== "close" || code === null || Number.isSafeInteger(code);
+}
+
 /** A proxy before a router that breaks connections as it is told. */
 export interface FaultProxy {
   /** The URL to connect to, with the path of the router's. */

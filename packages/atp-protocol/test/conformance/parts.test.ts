@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { applyExpected } from "../../conformance/src/expected.js";
+import { isFault } from "../../conformance/src/fault-proxy.js";
 import { FrameReader, OPCODE, writeFrame } from "../../conformance/src/live/ws-frames.js";
 import { filled, mismatch } from "../../conformance/src/match.js";
 import { html, junit } from "../../conformance/src/report.js";
@@ -81,6 +82,20 @@ describe("templates", () => {
     const text = fillTemplate('{"a":"@@"}', ['"', { pad_to: bytes, unit }, '"']);
     expect(Buffer.byteLength(text)).toBe(bytes);
     expect(JSON.parse(text)).toHaveProperty("a");
+  });
+});
+
+describe("faults from a command line", () => {
+  it.each([
+    [{ t: "cut", after: 3 }, true],
+    [{ t: "close", after: 1, code: null, direction: "to-router" }, true],
+    [{ t: "close", after: 1 }, false],
+    [{ t: "cut" }, false],
+    [{ t: "constructor" }, false],
+    [{ t: "delay", ms: -1 }, false],
+    [null, false],
+  ])("%j is one: %s", (value, fits) => {
+    expect(isFault(value)).toBe(fits);
   });
 });
 
