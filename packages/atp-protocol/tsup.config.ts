@@ -10,6 +10,7 @@ export default defineConfig(
       "integrity/index": "src/integrity/index.ts",
       "replay/index": "src/replay/index.ts",
       "adapter/index": "src/adapter/index.ts",
+      "conformance/cli": "conformance/src/cli.ts",
     },
     "neutral",
   ),

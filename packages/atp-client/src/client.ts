@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { EventEmitter } from "eventemitter3";
 import type { AtpError, Frame, RequestContent, StatusContent, WelcomeContent } from "atp-protocol";
-import { Dialer } from "./dialer.js";
+import { Links } from "./links.js";
 import { openingOf, readOptions } from "./options.js";
 import type { ClientOptions, ClientState, Settings, StreamOptions } from "./options.js";
 import { abortError } from "./errors.js";
@@ -60,7 +60,7 @@ class Client implements AtpClient {
   readonly sessionId: string;
   readonly #settings: Settings;
   readonly #emitter = new EventEmitter<ClientListeners>();
-  readonly #dialer: Dialer;
+  readonly #links: Links;
   readonly #runs = new Set<LiveRun>();
   #state: ClientState = { name: "idle" };
   #streams = 0;
@@ -70,7 +70,7 @@ class Client implements AtpClient {
     this.#settings = settings;
     this.sessionId = settings.sessionId;
     const emitter = this.#emitter;
-    this.#dialer = new Dialer(settings, {
+    this.#links = new Links(settings, {
       state: (state) => {
         this.#setState(state);
       },
@@ -97,7 +97,7 @@ class Client implements AtpClient {
   stream(request: string | RequestContent, options: StreamOptions = {}): AtpRun {
     this.#streams++;
     const run = new LiveRun(`st${this.#streams}`, openingOf(request, options), options.signal, (waiting) => {
-      this.#dialer.withdraw(waiting);
+      this.#links.withdraw(waiting);
     });
     if (this.#closing !== undefined) run.giveUp(abortError("the client is closed", "no"));
     if (run.settled) return run;
@@ -106,7 +106,7 @@ class Client implements AtpClient {
       this.#runs.delete(run);
     };
     run.final().then(forget, forget);
-    this.#dialer.submit(run);
+    this.#links.submit(run);
     return run;
   }
 
@@ -137,7 +137,7 @@ class Client implements AtpClient {
   async #close(): Promise<void> {
     const bills = [...this.#runs].map((run) => run.cancel("the client closes"));
     if (bills.length > 0) await this.#within(CLOSE_GRACE_MS, Promise.all(bills));
-    this.#dialer.close();
+    this.#links.close();
     this.#setState({ name: "closed" });
   }
 

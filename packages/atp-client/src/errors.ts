@@ -1,4 +1,6 @@
-import type { Processed } from "atp-protocol";
+import { AtpError } from "atp-protocol";
+import type { CloseAction, Processed } from "atp-protocol";
+import type { Down } from "./session-host.js";
 
 /**
  * What can end a run on this side of the wire. A refusal by the router is no such error: it is an `AtpError` with a code of the wire.
@@ -67,4 +69,14 @@ export function connectError(message: string, closeCode?: number, cause?: unknow
     ...(closeCode === undefined ? {} : { closeCode }),
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+/** Why no connection came about, or why one was lost for good, for runs that were never sent. */
+export function downError(down: Down, action: CloseAction, url: string): Error {
+  const why = down.reason === "" ? `close code ${down.code}` : down.reason;
+  if (down.error !== null) return down.error;
+  if (down.code === 4401 || action === "reauth")
+    return new AtpError("EAUTH", `The router asks for other credentials: ${why}.`);
+  if (down.code === 4403) return new AtpError("ESEC", `The router does not let this client in: ${why}.`);
+  return connectError(`No connection to ${url}: ${why}.`, down.code);
 }

@@ -11,7 +11,7 @@ export type { FinalResult, PartialEvent, RunEvent } from "./run-events.js";
 export type { PlanCall, PlanCandidate, PlanContent, PlanEstimate } from "./plan.js";
 export { AtpLocalError, isAtpLocalError } from "./errors.js";
 export type { AtpLocalErrorOptions, LocalErrorCode } from "./errors.js";
-export type { ClientClock, ClientLogger, ClientSocket, SocketFactory } from "./ports.js";
+export type { ClientClock, ClientLogger, ClientSocket, SocketFactory, WakeSource } from "./ports.js";
 // What a program catches and names when it uses this package alone.
 export { AtpError, isAtpError } from "atp-protocol";
 export type {

@@ -172,6 +172,17 @@ export class LiveRun implements AtpRun {
     this.#give(toRunEvent(frame));
   }
 
+  /** The connection is back, and the router tells how the stream stands. What is `gone` is cut, or sent again. */
+  resumed(state: string): void {
+    if (state === "gap") this.#give({ type: "gap" });
+    else if (state === "live" || state === "finished") this.#give({ type: "resumed", state });
+  }
+
+  /** What was said of the window may have been lost with the connection; its number tells whether it was (A7.6). */
+  reattached(): void {
+    if (this.#windowNumber > 0 && this.#outcome === null) this.#tellWindow();
+  }
+
   ended(by: "FIN" | "RST", frame: Frame): void {
     this.#usage = frame.telemetry;
     this.#close(frame.telemetry);
@@ -254,6 +265,11 @@ export class LiveRun implements AtpRun {
     if (this.#phase.name === "waiting") this.#opening = { ...this.#opening, window: this.#ceilings };
     if (this.#phase.name !== "open") return;
     this.#windowNumber++;
+    this.#tellWindow();
+  }
+
+  #tellWindow(): void {
+    if (this.#phase.name !== "open") return;
     const content = { number: this.#windowNumber, window: this.#ceilings };
     this.#phase.carrier.control(this, { type: payloadTypes.windowUpdate, content });
   }

@@ -11,8 +11,8 @@ import type {
 } from "atp-protocol";
 import type { RetryOptions } from "./backoff.js";
 import type { Opening } from "./live-run.js";
-import { platformSocket, systemClock } from "./ports.js";
-import type { ClientClock, ClientLogger, SocketFactory } from "./ports.js";
+import { platformSocket, platformWake, systemClock } from "./ports.js";
+import type { ClientClock, ClientLogger, SocketFactory, WakeSource } from "./ports.js";
 
 /** Credentials: a token, or a function that is asked again for each connection and each renewal. */
 export type TokenSource = string | (() => string | Promise<string>);
@@ -26,8 +26,10 @@ export interface ClientOptions {
   readonly sessionId?: string;
   /** How the client names itself to the router. @default atp-client and its version */
   readonly name?: { readonly name: string; readonly version: string };
-  /** What the client announces beyond the core of the protocol. @default none */
-  readonly capabilities?: readonly ("credit" | "fragments")[];
+  /** What the client announces beyond the core of the protocol. @default all three */
+  readonly capabilities?: readonly ("resume" | "credit" | "fragments")[];
+  /** Hosts beside the router's own to which it may send a session, such as `b.example.com:7443`. @default none */
+  readonly resumeHosts?: readonly string[];
   /** How long a dial may take, to the router's welcome. @default 10000 */
   readonly connectTimeoutMs?: number;
   readonly retry?: RetryOptions;
@@ -36,6 +38,8 @@ export interface ClientOptions {
   readonly clock?: ClientClock;
   /** Numbers from 0 to below 1, for jitter. @default Math.random */
   readonly random?: () => number;
+  /** When to stop waiting for the next attempt. @default the page's `online` and `visibilitychange` */
+  readonly wake?: WakeSource;
   /** @default none */
   readonly logger?: ClientLogger;
 }
@@ -86,6 +90,8 @@ export interface Settings {
   readonly socket: SocketFactory;
   readonly clock: ClientClock;
   readonly random: () => number;
+  readonly wake: WakeSource;
+  readonly resumeHosts: readonly string[];
   readonly logger: ClientLogger;
 }
 
@@ -103,13 +109,15 @@ export function readOptions(options: ClientOptions): Settings {
     token: options.token,
     sessionId,
     client: options.name ?? { name: "atp-client", version: "0.1.0" },
-    capabilities: options.capabilities ?? [],
+    capabilities: options.capabilities ?? ["resume", "credit", "fragments"],
     limits: defaultLimits,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     retry: options.retry ?? {},
     socket: options.socket ?? platformSocket,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
+    wake: options.wake ?? platformWake,
+    resumeHosts: options.resumeHosts ?? [],
     logger: options.logger ?? {},
   };
 }
@@ -126,6 +134,19 @@ function checkedUrl(text: string): string {
   if (url.username !== "" || url.password !== "")
     throw new TypeError("url: credentials do not belong in an address; use the option token");
   return url.href;
+}
+
+/** Whether a router may send this client there: never from `wss:` to `ws:`, and only to hosts that are known (A9.3). */
+export function mayFollow(own: string, target: string, hosts: readonly string[]): boolean {
+  const from = new URL(own);
+  let to: URL;
+  try {
+    to = new URL(target);
+  } catch {
+    return false;
+  }
+  const isSafe = to.protocol === "wss:" || (to.protocol === "ws:" && from.protocol === "ws:");
+  return isSafe && to.username === "" && to.password === "" && (to.host === from.host || hosts.includes(to.host));
 }
 
 /** Works also in pages without a secure context, where `crypto.randomUUID` is missing. */

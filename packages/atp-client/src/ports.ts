@@ -56,3 +56,22 @@ export interface ClientLogger {
   debug?(message: string, fields?: Readonly<Record<string, unknown>>): void;
   warn?(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
+
+/** Tells when waiting makes no more sense: the network is back, or the page is looked at again. @returns the way to stop it. */
+export type WakeSource = (wake: () => void) => () => void;
+
+/** The page's own signs; where there are none, as on Node, it never wakes. */
+export const platformWake: WakeSource = (wake) => {
+  const page = globalThis as Partial<Pick<typeof globalThis, "addEventListener" | "removeEventListener" | "document">>;
+  if (page.addEventListener === undefined || page.document === undefined) return () => undefined;
+  const { document } = page;
+  const looked = (): void => {
+    if (document.visibilityState === "visible") wake();
+  };
+  page.addEventListener("online", wake);
+  document.addEventListener("visibilitychange", looked);
+  return () => {
+    page.removeEventListener?.("online", wake);
+    document.removeEventListener("visibilitychange", looked);
+  };
+};

@@ -65,6 +65,10 @@ export type RunEvent =
   | { readonly type: "status"; readonly status: StatusContent; readonly frame: Frame }
   /** Something went wrong that does not end the run. */
   | { readonly type: "warning"; readonly error: AtpError; readonly frame: Frame }
+  /** The connection was lost and is back, and nothing of this run is missing. `finished`: its end follows. */
+  | { readonly type: "resumed"; readonly state: "live" | "finished" }
+  /** The connection is back, and pieces are lost: what follows voids the text so far, by a higher attempt or by the end. */
+  | { readonly type: "gap" }
   | ({ readonly type: "final" } & FinalResult)
   /** A payload type that this client does not know. */
   | { readonly type: "other"; readonly frame: Frame };
@@ -132,6 +136,17 @@ function partialEvent(content: PartialContent, sure: { confidence?: number }, fr
     ...sure,
     frame,
   };
+}
+
+/** How one stream stands after a resume. */
+export interface ResumedState {
+  readonly stream_id: string;
+  readonly state: string;
+}
+
+/** Reads `control.resumed`, whose shape the endpoint has checked. */
+export function readResumed(content: unknown): readonly ResumedState[] {
+  return (content as { readonly streams: readonly ResumedState[] }).streams;
 }
 
 /** Reads a FIN. Null when it carries no answer (A4.3 asks for `ok` and `answer`). */

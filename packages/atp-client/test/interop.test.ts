@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSimulation } from "../../atp-router-core/src/testing/index.js";
 import type { AdapterScript, Simulation } from "../../atp-router-core/src/testing/index.js";
 import { createClient, isAtpError, isAtpLocalError } from "../src/index.js";
-import type { AtpClient, ClientSocket, RunEvent } from "../src/index.js";
+import type { AtpClient, RunEvent } from "../src/index.js";
+import { clientClock, SimWire } from "./support/sim-wire.js";
 
 const usage = { inTokens: 5, outTokens: 10, usdMicros: 50 };
-const LATENCY_MS = 3;
 
 function talker(id: string, words: readonly string[]): AdapterScript {
   return {
@@ -17,94 +17,19 @@ function talker(id: string, words: readonly string[]): AdapterScript {
   };
 }
 
-/** A client's socket into a simulated router; each message takes its time, both ways, and order is kept. */
-function socketInto(sim: Simulation, drops: (() => void)[]): ClientSocket {
-  const { clock, router } = sim;
-  const later = (fn: () => void): void => {
-    clock.at(clock.now() + LATENCY_MS, fn);
-  };
-  let over = false;
-  const toClient: (() => void)[] = [];
-  const toRouter: (() => void)[] = [];
-  const travel = (lane: (() => void)[], arrive: () => void): void => {
-    lane.push(arrive);
-    later(() => lane.shift()?.());
-  };
-  const end = (code: number, reason: string): void => {
-    if (over) return;
-    over = true;
-    handler.closed(code, reason);
-    socket.onclose?.({ code, reason });
-  };
-  const socket: ClientSocket = {
-    protocol: "atp.v1+json",
-    bufferedAmount: 0,
-    binaryType: "",
-    onopen: null,
-    onmessage: null,
-    onerror: null,
-    onclose: null,
-    send: (data) => {
-      travel(toRouter, () => {
-        if (!over) handler.text(String(data));
-      });
-    },
-    close: (code = 1005, reason = "") => {
-      travel(toRouter, () => {
-        end(code, reason);
-      });
-    },
-  };
-  const handler = router.connect(
-    {
-      send: (data) => {
-        travel(toClient, () => {
-          if (!over) socket.onmessage?.({ data });
-        });
-        later(() => {
-          if (!over) handler.flushed(0);
-        });
-      },
-      close: (code, reason) => {
-        travel(toClient, () => {
-          end(code, reason);
-        });
-      },
-      terminate: () => {
-        end(1006, "");
-      },
-      ping: () => {
-        later(() => {
-          handler.alive();
-        });
-      },
-      setReading: () => undefined,
-      bufferedBytes: () => 0,
-    },
-    { remote: "memory", subprotocol: "atp.v1+json", credentials: {} },
-  );
-  drops.push(() => {
-    end(1006, "");
-  });
-  later(() => {
-    socket.onopen?.();
-  });
-  return socket;
-}
-
 let sim: Simulation;
 let client: AtpClient;
-let drops: (() => void)[];
+let wire: SimWire;
 
 beforeEach(() => {
-  drops = [];
   sim = createSimulation({
     adapters: [talker("quick", ["yes, ", "at once"]), talker("sure", ["yes, ", "at ", "once"])],
   });
+  wire = new SimWire(sim.clock, sim.router);
   client = createClient({
     url: "ws://router.test/ws",
-    socket: () => socketInto(sim, drops),
-    clock: { now: () => sim.clock.now(), after: (delayMs, fn) => sim.clock.at(sim.clock.now() + delayMs, fn) },
+    socket: wire.connect,
+    clock: clientClock(sim.clock),
     random: () => 0.5,
   });
 });
@@ -145,7 +70,7 @@ describe("with a real router", () => {
     const runs = Array.from({ length: 50 }, (_, i) => client.stream(`q${i}`, { strategy: "single" }));
     const finals = await passing(Promise.all(runs.map((run) => run.final())));
     expect(finals.map(({ answer }) => answer)).toEqual(Array.from({ length: 50 }, () => "yes, at once"));
-    expect(drops).toHaveLength(1);
+    expect(wire.sockets).toHaveLength(1);
   });
 
   it("a refusal comes with its limit and cost nothing (A7.7)", async () => {
@@ -165,14 +90,21 @@ describe("with a real router", () => {
     for (const adapter of sim.adapters.values()) expect(adapter.running).toBe(0);
   });
 
-  it("a drop cuts, and the next run has a new connection (A4.3)", async () => {
-    const run = client.stream("hi");
+  it("without resume a drop cuts, and the next run has a new connection (A4.3)", async () => {
+    const naive = createClient({
+      url: "ws://router.test/ws",
+      capabilities: ["credit"],
+      socket: wire.connect,
+      clock: clientClock(sim.clock),
+    });
+    const run = naive.stream("hi");
     await sim.clock.until(() => run.text.size > 0);
-    drops[0]?.();
+    wire.sockets[0]?.cut();
     const error: unknown = await run.final().catch((thrown: unknown) => thrown);
     expect(isAtpLocalError(error, "ECUT")).toBe(true);
-    expect((await passing(client.stream("again").final())).answer).toBe("yes, at once");
-    expect(drops).toHaveLength(2);
+    expect((await passing(naive.stream("again").final())).answer).toBe("yes, at once");
+    expect(wire.sockets).toHaveLength(2);
+    await naive.close();
   });
 
   it("an idle connection lives on heartbeats (A9.1)", async () => {
@@ -180,6 +112,6 @@ describe("with a real router", () => {
     await sim.clock.advance(300_000);
     expect(client.state.name).toBe("open");
     await passing(client.stream("hi").final());
-    expect(drops).toHaveLength(1);
+    expect(wire.sockets).toHaveLength(1);
   });
 });

@@ -1,11 +1,14 @@
-import { Failure } from "./result.js";
+import { Failure, Skip } from "./result.js";
+import type { ConnectOptions } from "./trace-data.js";
 import type { Answer, Output, Request, Testee } from "./testee/protocol.js";
 
 /** How a trace reaches the side that it proves. */
 export interface Line {
   /** A new socket. */
-  connect(options: Readonly<{ origin?: string; host?: string; subprotocols?: readonly string[] }>): Promise<void>;
+  connect(options: ConnectOptions): Promise<void>;
   send(text: string): Promise<void>;
+  /** One WebSocket frame with any bytes. */
+  bytes(opcode: number, bytes: Buffer): Promise<void>;
   drop(code: number): Promise<void>;
   /** A clock and a program to command exist only in virtual time. */
   advance(ms: number): Promise<void>;
@@ -31,6 +34,9 @@ export async function testeeLine(testee: Testee, start: Request): Promise<Line> 
   return {
     connect: () => ask({ op: "connect" }),
     send: (text) => ask({ op: "frame", text }),
+    bytes: async () => {
+      throw new Skip("a testee has no WebSocket");
+    },
     async drop(code) {
       // What was on its way is lost with the socket.
       const kept = queue.filter((output) => "told" in output);

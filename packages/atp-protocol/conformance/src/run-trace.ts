@@ -73,7 +73,10 @@ class TraceRun {
     else if (step.send !== undefined) await this.#send(JSON.stringify(frameOf(filled(step.send, this.#saved) as Bag)));
     else if (step.text !== undefined)
       await this.#send(typeof step.text === "string" ? step.text : step.text.repeat.repeat(step.text.times));
-    else if (step.expect !== undefined) await this.#expect(step.expect, skip, step.save ?? {});
+    else if (step.bytes !== undefined) {
+      const { opcode, hex, times = 1 } = step.bytes;
+      await this.line.bytes(opcode === "text" ? 1 : 2, Buffer.from(hex.repeat(times), "hex"));
+    } else if (step.expect !== undefined) await this.#expect(step.expect, skip, step.save ?? {});
     else if (step.until !== undefined) await this.#until(step.until, step.save ?? {});
     else if (step.closed !== undefined) await this.#closed(step.closed);
     else if (step.quiet !== undefined) await this.#quiet(skip);

@@ -1,13 +1,25 @@
 import type { Bag, Json } from "./vector-data.js";
 
+/** How a socket is opened. Only a live router looks at it. */
+export interface ConnectOptions {
+  readonly origin?: string;
+  readonly host?: string;
+  /** What is offered. @default ["atp.v1+json"] */
+  readonly subprotocols?: readonly string[];
+  /** What must be chosen; null: none. */
+  readonly subprotocol?: string | null;
+}
+
 /** One step of a session. Exactly one of the first members says what it is. */
 export interface Step {
   /** A new socket to the testee. */
-  readonly connect?: Readonly<{ origin?: string; host?: string; subprotocols?: readonly string[] }>;
+  readonly connect?: ConnectOptions;
   /** A frame to the testee: members that every frame has may be left out. */
   readonly send?: Bag;
   /** A text to the testee as it stands, or a repeated unit. */
   readonly text?: string | { readonly repeat: string; readonly times: number };
+  /** One WebSocket frame with any bytes, for a live router. */
+  readonly bytes?: { readonly opcode: "text" | "binary"; readonly hex: string; readonly times?: number };
   /** The next frame that comes, beside those that `skip` lets pass. */
   readonly expect?: Bag;
   /** Frames are read, whatever they are, until one has this shape. */

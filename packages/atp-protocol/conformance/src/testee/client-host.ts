@@ -2,7 +2,7 @@ import { createEndpoint, decodeFrame, encodeFrame, utf8Length } from "../../../s
 import type { Credit, EndpointEffect } from "../../../src/index.js";
 import { asText } from "../result.js";
 import type { Request } from "./protocol.js";
-import { type Host, type HostTools, type Input, Timer } from "./session.js";
+import { type Host, type HostTools, type Input, Timer } from "./host.js";
 
 /** A client's program around the endpoint: it opens streams when told, and tells what it got. */
 export function createClientHost(tools: HostTools): Host {

@@ -12,7 +12,7 @@ import {
   utf8Length,
 } from "../../../src/index.js";
 import { asText } from "../result.js";
-import { type Host, type HostTools, type Input, Timer } from "./session.js";
+import { type Host, type HostTools, type Input, Timer } from "./host.js";
 
 /** What a credential stands for. Without `tokens` in `start` everybody is anonymous. */
 type Credential = { readonly tenant: string; readonly sub: string } | { readonly expired: true };

@@ -1,0 +1,71 @@
+import { utf8Length } from "atp-protocol";
+import type { AtpError, Encoded, EndpointEvent, Frame, WelcomeContent, WireLimits } from "atp-protocol";
+import type { LiveRun } from "./live-run.js";
+import type { ClientClock, ClientLogger } from "./ports.js";
+import type { Session } from "./session.js";
+
+/** The subprotocol that this client speaks (A1.2). */
+export const SUBPROTOCOL = "atp.v1+json";
+
+/** Until it knows who asks, a router that wants credentials reads no larger frame (A2.3). */
+export const FRAME_BEFORE_WELCOME_BYTES = 16_384;
+/** What a SYN's frame says beside its opening. */
+const SPARE_BYTES = 1_024;
+
+/** How large the opening of a run may be that is sent before the welcome, which tells who asks and what fits. */
+export function openingBytesBeforeWelcome(
+  { capabilities, limits }: Pick<SessionSettings, "capabilities" | "limits">,
+  token: string | undefined,
+): number {
+  if (token !== undefined) return FRAME_BEFORE_WELCOME_BYTES - SPARE_BYTES;
+  // Over a frame it goes in fragments, if the router takes them.
+  return capabilities.includes("fragments") ? limits.max_frame_bytes - SPARE_BYTES : Number.POSITIVE_INFINITY;
+}
+
+/** How a socket went down. */
+export interface Down {
+  readonly code: number;
+  readonly reason: string;
+  /** The last error that the router told of the connection itself. */
+  readonly error: AtpError | null;
+  readonly opened: boolean;
+}
+
+/** What a session tells its link. */
+export interface SessionHost {
+  welcomed(session: Session, content: WelcomeContent): void;
+  /** A control frame of the connection itself. */
+  control(session: Session, frame: Frame): void;
+  /** A run whose SYN did not happen: it may be sent again. */
+  returned(run: LiveRun): void;
+  /** For inspectors; called only while {@link SessionSettings.inspected} says so. */
+  frame(direction: "in" | "out", frame: Frame, bytes: number): void;
+  /** Its socket is gone. {@link Session.detached} tells whether it needs another one. */
+  down(session: Session, down: Down): void;
+  /** Nobody came back to it in time. */
+  expired(session: Session): void;
+}
+
+/** What does not change during a session. */
+export interface SessionSettings {
+  readonly sessionId: string;
+  readonly client: { readonly name: string; readonly version: string };
+  readonly capabilities: readonly string[];
+  readonly limits: WireLimits;
+  readonly clock: ClientClock;
+  readonly logger: ClientLogger;
+  /** Whether anybody wants to see frames. */
+  readonly inspected: () => boolean;
+}
+
+/** An event of the endpoint; its time is added when it happens. */
+export type EventWithoutTime = EndpointEvent extends infer E
+  ? E extends { readonly t: string }
+    ? Omit<E, "at">
+    : never
+  : never;
+
+/** Bytes on the wire. */
+export function sizeOf(data: Encoded): number {
+  return typeof data === "string" ? utf8Length(data) : data.byteLength;
+}

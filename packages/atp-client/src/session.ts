@@ -1,0 +1,363 @@
+import { createClientEndpoint, decodeFrame, encodeFrame, payloadTypes, utf8Length } from "atp-protocol";
+import type {
+  AtpError,
+  Encoded,
+  Endpoint,
+  EndpointEffect,
+  EndpointEvent,
+  Frame,
+  Payload,
+  StreamRef,
+  WelcomeContent,
+} from "atp-protocol";
+import type { Line } from "./line.js";
+import type { Carrier, LiveRun } from "./live-run.js";
+import { readError, readResumed } from "./run-events.js";
+import { FRAME_BEFORE_WELCOME_BYTES, openingBytesBeforeWelcome, sizeOf, SUBPROTOCOL } from "./session-host.js";
+import type { EventWithoutTime, SessionHost, SessionSettings } from "./session-host.js";
+
+/** How often a socket that still holds much is asked what is left of it. */
+const DRAIN_POLL_MS = 50;
+
+/**
+ * The endpoint of one session, on one socket after the other. It performs the endpoint's effects and decides nothing about
+ * the protocol.
+ */
+export class Session implements Carrier {
+  readonly #endpoint: Endpoint;
+  readonly #settings: SessionSettings;
+  readonly #host: SessionHost;
+  readonly #runs = new Map<StreamRef, LiveRun>();
+  /** SYNs that went out before the router told its limits, by size: a refusal of one unparsed names nothing else (A3.4). */
+  readonly #unjudged = new Map<number, LiveRun>();
+  readonly #inbox: EndpointEvent[] = [];
+  #stepping = false;
+  #opening: LiveRun | null = null;
+  #line: Line | null = null;
+  /** The socket that the session moves away from. */
+  #older: Line | null = null;
+  #token: string | undefined;
+  /** On the present socket. */
+  #welcomed = false;
+  #everWelcomed = false;
+  /** What a frame may weigh: whole messages, until fragments are in force (A6). */
+  #frameBytes: number;
+  #detached = false;
+  #over = false;
+  #moving = false;
+  #error: AtpError | null = null;
+  #stopTimer: () => void = () => undefined;
+  #stopPoll: () => void = () => undefined;
+
+  constructor(settings: SessionSettings, host: SessionHost) {
+    this.#settings = settings;
+    this.#host = host;
+    this.#frameBytes = settings.limits.max_message_bytes;
+    const { sessionId, client, capabilities } = settings;
+    // Each socket's HELLO has the token of its time.
+    const helloContent = (): object => (this.#token === undefined ? {} : { token: this.#token });
+    this.#endpoint = createClientEndpoint({
+      role: "client",
+      limits: settings.limits,
+      capabilities,
+      encode: encodeFrame,
+      sizeOf,
+      hello: {
+        sessionId,
+        get content() {
+          return { client, capabilities, ...helloContent() };
+        },
+      },
+    });
+  }
+
+  get line(): Line | null {
+    return this.#line;
+  }
+
+  /** Without a socket, and with streams that another one can resume. */
+  get detached(): boolean {
+    return this.#detached;
+  }
+
+  /** Runs that have not ended on the wire. */
+  get load(): number {
+    return this.#runs.size;
+  }
+
+  /** Speaks on a socket that has opened; the one before it is closed when the router answers on the new one (A9.6). */
+  use(line: Line, token: string | undefined): void {
+    if (this.#line !== null) {
+      this.#older = this.#line;
+      this.#moving = true;
+      this.#step({ t: "socket.closed", code: 4000, reason: "moved" });
+      this.#moving = false;
+    }
+    this.#line = line;
+    this.#token = token;
+    this.#detached = false;
+    this.#welcomed = false;
+    this.#error = null;
+    this.#step({ t: "socket.opened", subprotocol: line.protocol });
+  }
+
+  /** Whether a run may be sent now: a large one waits for the router's welcome, which tells who asks and what fits. */
+  takes(run: LiveRun): boolean {
+    if (this.#line === null) return false;
+    if (this.#welcomed) return true;
+    return utf8Length(JSON.stringify(run.opening)) < openingBytesBeforeWelcome(this.#settings, this.#token);
+  }
+
+  open(run: LiveRun): void {
+    const { sessionId } = this.#settings;
+    this.#runs.set(this.#refOf(run), run);
+    run.carriedBy(this);
+    this.#opening = run;
+    this.#step({ t: "stream.open", sessionId, streamId: run.streamId, ...run.opening });
+    this.#opening = null;
+  }
+
+  cancel(run: LiveRun, reason: string | undefined): void {
+    this.#step({ t: "stream.cancel", stream: this.#refOf(run), ...(reason === undefined ? {} : { reason }) });
+  }
+
+  control(run: LiveRun | null, payload: Payload): void {
+    this.#step({ t: "stream.control", stream: run === null ? null : this.#refOf(run), payload });
+  }
+
+  consumed(run: LiveRun, seq: number): void {
+    this.#step({ t: "stream.consumed", stream: this.#refOf(run), seq });
+  }
+
+  /** The socket's own end. */
+  lost(code: number, reason: string): void {
+    this.#line = null;
+    this.#step({ t: "socket.closed", code, reason });
+  }
+
+  /** Gives up the socket, and nothing else. */
+  drop(code: number, reason: string): void {
+    this.#line?.close(code, reason);
+    this.lost(code, reason);
+  }
+
+  /** The end of the session: what still runs is cut. */
+  end(code: number, reason: string): void {
+    this.#step({ t: "close", code, reason });
+    // Without a socket there was nothing to close.
+    if (!this.#over) this.#step({ t: "socket.closed", code, reason });
+  }
+
+  /** The machine slept, or its timers were held back: what is due is done now. */
+  wake(): void {
+    this.#step({ t: "timer.fired" });
+  }
+
+  #refOf(run: LiveRun): StreamRef {
+    return `${this.#settings.sessionId}/${run.streamId}`;
+  }
+
+  // ---- the socket ----
+
+  receive(data: unknown): void {
+    if (typeof data !== "string") {
+      const bytes = data instanceof ArrayBuffer ? data.byteLength : 0;
+      const refusal = { code: "EPROTO", rule: "A3.4", message: `a binary message under ${SUBPROTOCOL}` } as const;
+      this.#step({ t: "socket.refused", refusal, bytes });
+      return;
+    }
+    const bytes = utf8Length(data);
+    const decoded = decodeFrame(data, { max_frame_bytes: this.#frameBytes });
+    if (!decoded.ok) {
+      this.#step({ t: "socket.refused", refusal: decoded.refusal, bytes });
+      return;
+    }
+    if (this.#settings.inspected()) this.#host.frame("in", decoded.frame, bytes);
+    this.#step({ t: "socket.frame", frame: decoded.frame, bytes });
+  }
+
+  #transmit(data: Encoded): void {
+    if (this.#line === null) return;
+    const inspected = this.#settings.inspected();
+    if (this.#opening !== null || inspected) {
+      const bytes = sizeOf(data);
+      if (this.#opening !== null && !this.#welcomed && bytes > FRAME_BEFORE_WELCOME_BYTES)
+        this.#unjudged.set(bytes, this.#opening);
+      if (inspected && typeof data === "string") this.#host.frame("out", JSON.parse(data) as Frame, bytes);
+    }
+    this.#line.send(data);
+  }
+
+  /** Tells the endpoint what the socket still holds; there is no event for it, so a full one is asked again. */
+  #reportBuffered(): void {
+    this.#stopPoll();
+    if (this.#line === null) return;
+    const bytes = this.#line.bufferedBytes;
+    this.#step({ t: "socket.buffered", bytes });
+    if (bytes === 0) return;
+    this.#stopPoll = this.#settings.clock.after(DRAIN_POLL_MS, () => {
+      this.#reportBuffered();
+    });
+  }
+
+  // ---- the endpoint ----
+
+  /** Events that come while one is being handled wait for it: a user's listener may cancel from inside a message. */
+  #step(event: EventWithoutTime): void {
+    if (this.#over) return;
+    this.#inbox.push({ at: this.#settings.clock.now(), ...event });
+    if (this.#stepping) return;
+    this.#stepping = true;
+    let sent = false;
+    try {
+      for (let next = this.#inbox.shift(); next !== undefined && !this.#over; next = this.#inbox.shift()) {
+        if (next.t === "socket.closed") this.#detached = false;
+        for (const effect of this.#endpoint.step(next)) {
+          sent ||= effect.t === "transmit";
+          this.#perform(effect);
+        }
+        if (next.t === "socket.closed" && !this.#moving) this.#closed(next.code, next.reason);
+      }
+    } finally {
+      this.#stepping = false;
+    }
+    if (this.#over) return;
+    if (sent) this.#reportBuffered();
+    if (this.#detached && this.#runs.size === 0) {
+      this.#finish();
+      this.#host.expired(this);
+    }
+  }
+
+  #perform(effect: EndpointEffect): void {
+    switch (effect.t) {
+      case "transmit":
+        return this.#transmit(effect.data);
+      case "timer":
+        return this.#setTimer(effect.at);
+      case "close":
+        return this.#lose(effect.code, effect.reason);
+      case "terminate":
+        return this.#lose(1006, "the router does not answer");
+      case "welcome":
+        return this.#welcome(effect.content);
+      case "stream.accepted":
+        return this.#runs.get(effect.stream)?.accepted(effect.content);
+      case "stream.message":
+        return this.#runs.get(effect.stream)?.message(effect.frame);
+      case "control":
+        return this.#control(effect.stream, effect.frame);
+      case "stream.attached":
+        return this.#runs.get(effect.stream)?.reattached();
+      case "stream.detached":
+        if (!this.#moving) this.#detached = true;
+        return;
+      case "stream.ended": {
+        const run = this.#runs.get(effect.stream);
+        this.#runs.delete(effect.stream);
+        // The run has all that came before: the router need keep nothing of it.
+        this.#step({ t: "stream.consumed", stream: effect.stream, seq: effect.frame.msg_seq });
+        return run?.ended(effect.by, effect.frame);
+      }
+      case "stream.cut": {
+        const run = this.#runs.get(effect.stream);
+        this.#runs.delete(effect.stream);
+        return run === undefined ? undefined : this.#cut(run, effect.code, effect.reason);
+      }
+      case "violation":
+        return this.#settings.logger.warn?.("protocol violation", { ...effect.error, stream: effect.stream });
+      // A browser has neither pings nor a way to pause reading; the rest is a router's.
+      default:
+    }
+  }
+
+  #setTimer(at: number | null): void {
+    this.#stopTimer();
+    this.#stopTimer = () => undefined;
+    if (at === null || this.#over) return;
+    const { clock } = this.#settings;
+    this.#stopTimer = clock.after(Math.max(0, at - clock.now()), () => {
+      this.#step({ t: "timer.fired" });
+    });
+  }
+
+  #welcome(content: WelcomeContent): void {
+    this.#welcomed = true;
+    this.#everWelcomed = true;
+    this.#leaveOlder();
+    const { capabilities, limits } = this.#settings;
+    const inForce = capabilities.includes("fragments") && content.capabilities.includes("fragments");
+    this.#frameBytes = inForce ? content.limits.max_frame_bytes : limits.max_message_bytes;
+    this.#host.welcomed(this, content);
+  }
+
+  #control(stream: StreamRef | null, frame: Frame): void {
+    if (stream !== null) return this.#runs.get(stream)?.control(frame);
+    const { type, content } = frame.payload ?? {};
+    if (type === payloadTypes.error) this.#connectionError(content);
+    if (type === payloadTypes.resumed) {
+      for (const { stream_id, state } of readResumed(content))
+        this.#runs.get(`${frame.session_id}/${stream_id}`)?.resumed(state);
+    }
+    this.#host.control(this, frame);
+  }
+
+  #connectionError(content: unknown): void {
+    const error = readError(content);
+    if (error === null) return;
+    // An unknown session ends what ran in it, not the connection (A9.3).
+    if (error.code !== "ERESUME") this.#error = error;
+    const bytes = error.details?.["bytes"];
+    const run = error.code === "ETOOBIG" && typeof bytes === "number" ? this.#unjudged.get(bytes) : undefined;
+    if (run === undefined || run.settled) return;
+    // Unparsed, so the router has no stream to end: this side ends it.
+    this.#unjudged.delete(bytes as number);
+    this.#runs.delete(this.#refOf(run));
+    run.giveUp(error);
+  }
+
+  /** The endpoint closes its socket; it does not wait for the peer. */
+  #lose(code: number, reason: string): void {
+    this.#line?.close(code, reason);
+    this.#line = null;
+    this.#step({ t: "socket.closed", code, reason });
+  }
+
+  #leaveOlder(): void {
+    this.#older?.close(1000, "moved");
+    this.#older = null;
+  }
+
+  #closed(code: number, reason: string): void {
+    this.#stopPoll();
+    this.#leaveOlder();
+    this.#line = null;
+    this.#unjudged.clear();
+    if (!this.#detached) {
+      // What is left never went out: it may go on another connection.
+      for (const run of this.#runs.values()) this.#return(run);
+      this.#runs.clear();
+      this.#finish();
+    }
+    this.#welcomed = false;
+    this.#host.down(this, { code, reason, error: this.#error, opened: true });
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#detached = false;
+    this.#stopTimer();
+    this.#stopPoll();
+  }
+
+  #cut(run: LiveRun, code: number, reason: string): void {
+    const refused = !this.#everWelcomed && code >= 4300 && code < 4500;
+    if (refused && !run.settled) this.#return(run);
+    else run.cut(code, reason);
+  }
+
+  #return(run: LiveRun): void {
+    run.uncarried();
+    this.#host.returned(run);
+  }
+}

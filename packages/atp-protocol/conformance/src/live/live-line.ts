@@ -1,0 +1,116 @@
+import type { Line } from "../line.js";
+import { Failure, Skip } from "../result.js";
+import type { Output } from "../testee/protocol.js";
+import { openWebSocket, type RawWebSocket } from "./web-socket.js";
+
+/** How long a live router has for what must come, in milliseconds. */
+const WAIT_MS = 8_000;
+
+/** A line to a running router. Nothing is waited for by time but what must come and does not. */
+export class LiveLine implements Line {
+  readonly #queue: Output[] = [];
+  #socket: RawWebSocket | null = null;
+  #wake: (() => void) | null = null;
+  #probes = 0;
+  #session = "s1";
+  #open = false;
+
+  constructor(
+    readonly url: string,
+    readonly token: string | undefined,
+  ) {}
+
+  async connect(options: Parameters<Line["connect"]>[0]): Promise<void> {
+    this.#socket?.destroy();
+    this.#queue.length = 0;
+    this.#socket = await openWebSocket(
+      this.url,
+      { subprotocols: ["atp.v1+json"], ...options, token: options.origin === undefined ? this.token : undefined },
+      {
+        message: (data) => this.#push({ frame: data.toString() }),
+        closed: (code) => this.#push({ close: code }),
+      },
+    );
+    this.#open = true;
+    const chosen = this.#socket.subprotocol ?? null;
+    if (options.subprotocol !== undefined && chosen !== options.subprotocol)
+      throw new Failure(`the subprotocol is ${chosen ?? "none"}, not ${options.subprotocol ?? "none"}`, "A1.2-3");
+  }
+
+  #push(output: Output): void {
+    this.#queue.push(output);
+    this.#wake?.();
+  }
+
+  async send(text: string): Promise<void> {
+    const named = /"session_id":"([A-Za-z0-9._:-]+)"/.exec(text)?.[1];
+    if (named !== undefined && !text.includes('"SYN"')) this.#session = named;
+    this.#socket?.send(text);
+  }
+
+  async bytes(opcode: number, bytes: Buffer): Promise<void> {
+    this.#socket?.sendBytes(opcode, bytes);
+  }
+
+  async drop(code: number): Promise<void> {
+    if (code === 1006) this.#socket?.destroy();
+    else this.#socket?.close(code);
+    this.#queue.length = 0;
+    this.#open = false;
+  }
+
+  async advance(): Promise<void> {
+    throw new Skip("a live router has a clock of its own");
+  }
+
+  async command(): Promise<void> {
+    throw new Skip("a live router's program takes no commands");
+  }
+
+  async next(): Promise<Output | null> {
+    if (this.#queue.length === 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, WAIT_MS);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = null;
+    }
+    const output = this.#queue.shift() ?? null;
+    if (output !== null && !("told" in output) && "close" in output) this.#open = false;
+    return output;
+  }
+
+  /**
+   * What came until the router answers a question that it must refuse at once: a SYN with `ttl` 0, after which nothing of
+   * before is still to come. Streams that run may go on speaking; the trace lets them.
+   */
+  async rest(): Promise<readonly Output[]> {
+    if (!this.#open || this.#queue.some((output) => "close" in output)) return this.#queue.splice(0);
+    const stream = `conformance-probe-${++this.#probes}`;
+    this.#socket?.send(
+      JSON.stringify({
+        ...{ v: 1, session_id: this.#session, stream_id: stream, msg_seq: 1, flags: ["SYN"], ttl: 0 },
+        payload: { type: "agent.request", content: { prompt: "is anything left?" } },
+      }),
+    );
+    const came: Output[] = [];
+    for (;;) {
+      const output = await this.next();
+      if (output === null) throw new Failure("a SYN with ttl 0 got no answer", "A3-7");
+      if ("frame" in output && String(output["frame"]).includes(`"${stream}"`)) return came;
+      came.push(output);
+      if (!("told" in output) && "close" in output) return came;
+    }
+  }
+
+  unread(output: Output): void {
+    this.#queue.unshift(output);
+  }
+
+  async close(): Promise<void> {
+    this.#socket?.destroy();
+  }
+}
