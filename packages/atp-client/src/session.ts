@@ -1,8 +1,8 @@
-import { createClientEndpoint, decodeFrame, encodeFrame, payloadTypes, utf8Length } from "atp-protocol";
+import { createClientEndpoint, decodeFrame, encodeFrame, fragmentation, payloadTypes, utf8Length } from "atp-protocol";
 import type {
   AtpError,
   Encoded,
-  Endpoint,
+  ClientEndpoint,
   EndpointEffect,
   EndpointEvent,
   Frame,
@@ -24,7 +24,7 @@ const DRAIN_POLL_MS = 50;
  * the protocol.
  */
 export class Session implements Carrier {
-  readonly #endpoint: Endpoint;
+  readonly #endpoint: ClientEndpoint;
   readonly #settings: SessionSettings;
   readonly #host: SessionHost;
   readonly #runs = new Map<StreamRef, LiveRun>();
@@ -56,19 +56,22 @@ export class Session implements Carrier {
     const { sessionId, client, capabilities } = settings;
     // Each socket's HELLO has the token of its time.
     const helloContent = (): object => (this.#token === undefined ? {} : { token: this.#token });
-    this.#endpoint = createClientEndpoint({
-      role: "client",
-      limits: settings.limits,
-      capabilities,
-      encode: encodeFrame,
-      sizeOf,
-      hello: {
-        sessionId,
-        get content() {
-          return { client, capabilities, ...helloContent() };
+    this.#endpoint = createClientEndpoint(
+      {
+        role: "client",
+        limits: settings.limits,
+        capabilities,
+        encode: encodeFrame,
+        sizeOf,
+        hello: {
+          sessionId,
+          get content() {
+            return { client, capabilities, ...helloContent() };
+          },
         },
       },
-    });
+      fragmentation,
+    );
   }
 
   get line(): Line | null {

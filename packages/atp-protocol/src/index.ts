@@ -34,6 +34,7 @@ export type { AdapterOutcome, AdapterTelemetry, Telemetry } from "./frame/teleme
 export { createClientEndpoint } from "./endpoint/client-endpoint.js";
 export { createEndpoint } from "./endpoint/endpoint.js";
 export { createRouterEndpoint } from "./endpoint/router-endpoint.js";
+export { fragmentation } from "./endpoint/fragmentation.js";
 export type { Fragmentation } from "./endpoint/role.js";
 export type {
   ClientEndpoint,
