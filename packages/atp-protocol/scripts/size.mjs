@@ -8,7 +8,7 @@ const GOAL_BYTES = 5_632;
 const root = fileURLToPath(new URL("..", import.meta.url));
 const result = await build({
   stdin: {
-    contents: 'export { createClientEndpoint, decodeFrame, encodeFrame } from "./src/index.ts";',
+    contents: 'export { createClientEndpoint, decodeFrame, encodeFrame, fragmentation } from "./src/index.ts";',
     resolveDir: root,
   },
   bundle: true,

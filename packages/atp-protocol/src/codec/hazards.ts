@@ -3,6 +3,10 @@ import { isWellFormed } from "./text.js";
 /** The deepest nesting of a frame; the frame object itself is 1 (A3.3). */
 export const MAX_DEPTH = 64;
 
+/** Names of hazards. */
+export const TOO_DEEP = "nesting over 64";
+const LONE = "a lone surrogate";
+
 /** Whether the text has more opening brackets than the allowed depth, in strings or not: most texts need no closer look. */
 function hasManyContainers(text: string): boolean {
   let count = 0;
@@ -37,15 +41,29 @@ export function beforeTooDeep(text: string, depth = 0): string | null {
 const escapes = /\\(?:ud[89ab]..\\ud[c-f]..|(ud[89a-f])|.)/gi;
 
 /** Whether a JSON text holds half of a surrogate pair, raw or in an escape (A3.3). */
-export function hasLoneSurrogate(text: string): boolean {
+function hasLoneSurrogate(text: string): boolean {
   if (!isWellFormed(text)) return true;
   if (text.includes("\\u")) for (const [, lone] of text.matchAll(escapes)) if (lone !== undefined) return true;
   return false;
 }
 
 /** Whether the text may hold a forbidden key, escaped or not, so that its values must be walked. Honest texts rarely do. */
-export function mayHideKey(text: string): boolean {
+function mayHideKey(text: string): boolean {
   return text.includes("proto") || text.includes("constructor") || text.includes("\\u00");
+}
+
+/**
+ * What A3.3 forbids in a text that was parsed to `value`, nesting aside.
+ * @returns its name, or null.
+ */
+export function hazardOf(text: string, value: unknown, place: Place = Place.Frame): string | null {
+  if (hasLoneSurrogate(text)) return LONE;
+  return mayHideKey(text) ? forbiddenKey(value, place) : null;
+}
+
+function forbiddenKey(value: unknown, place: Place): string | null {
+  const key = findForbiddenKey(value, place);
+  return key === null ? null : `the key ${key}`;
 }
 
 /** Where a walk is. In content only `__proto__` is forbidden. */
@@ -53,7 +71,7 @@ export const Place = { Frame: 0, Payload: 1, Content: 2, Other: 3 } as const;
 type Place = (typeof Place)[keyof typeof Place];
 
 /** The first key that A3.3 forbids: `__proto__`; `constructor` and `prototype` outside `payload.content`. For values of bounded depth. */
-export function findForbiddenKey(value: unknown, place: Place = Place.Frame): string | null {
+function findForbiddenKey(value: unknown, place: Place): string | null {
   if (typeof value !== "object" || value === null) return null;
   if (Array.isArray(value)) {
     for (const entry of value) {
@@ -82,18 +100,15 @@ function placeOf(place: Place, key: string): Place {
  * @returns what is wrong, or null.
  */
 export function findHazard(frame: unknown): string | null {
-  const found = findUnspeakable(frame, 1);
-  if (found !== null) return found;
-  const key = findForbiddenKey(frame);
-  return key === null ? null : `the key ${key}`;
+  return findUnspeakable(frame, 1) ?? forbiddenKey(frame, Place.Frame);
 }
 
 function findUnspeakable(value: unknown, depth: number): string | null {
-  if (typeof value === "string") return isWellFormed(value) ? null : "a lone surrogate";
+  if (typeof value === "string") return isWellFormed(value) ? null : LONE;
   if (typeof value !== "object" || value === null) return null;
-  if (depth > MAX_DEPTH) return "nesting over 64";
+  if (depth > MAX_DEPTH) return TOO_DEEP;
   for (const [key, member] of Object.entries(value)) {
-    const found = isWellFormed(key) ? findUnspeakable(member, depth + 1) : "a lone surrogate";
+    const found = isWellFormed(key) ? findUnspeakable(member, depth + 1) : LONE;
     if (found !== null) return found;
   }
   return null;

@@ -1,7 +1,7 @@
 import type { FrameRefusal } from "../endpoint/types.js";
 import type { Frame } from "../frame/frame.js";
 import { checkEnvelope, refuse } from "./envelope.js";
-import { beforeTooDeep, findForbiddenKey, hasLoneSurrogate, mayHideKey } from "./hazards.js";
+import { beforeTooDeep, hazardOf, TOO_DEEP } from "./hazards.js";
 import { utf8Length } from "./text.js";
 
 /** What a decoder says of one message of the socket. */
@@ -36,14 +36,10 @@ export function decodeFrame(text: string, limits: DecodeLimits): Decoded {
   } catch {
     return no(refuse(null, "A3", "not JSON"));
   }
-  const forbid = (what: string): Decoded => no(refuse(frame, "A3.3", `${what} is not allowed`));
-  if (tooDeep !== null) return forbid("nesting over 64");
-  const refusal = checkEnvelope(frame);
+  const refusal = tooDeep === null ? checkEnvelope(frame) : null;
   if (refusal !== null) return no(refusal);
-  if (hasLoneSurrogate(text)) return forbid("a lone surrogate");
-  const key = mayHideKey(text) ? findForbiddenKey(frame) : null;
-  if (key !== null) return forbid(`the key ${key}`);
-  return { ok: true, frame: frame as Frame };
+  const hazard = tooDeep === null ? hazardOf(text, frame) : TOO_DEEP;
+  return hazard === null ? { ok: true, frame: frame as Frame } : no(refuse(frame, "A3.3", `${hazard} is not allowed`));
 }
 
 /** The refusal of a frame that is not parsed because of its size (A3.4). A client matches it by `details.bytes`. */
