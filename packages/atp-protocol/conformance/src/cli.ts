@@ -97,8 +97,9 @@ async function main(): Promise<number> {
     case "adapter":
       return report(url(), await runAdapter(url(), choice), values);
     case "proxy": {
+      const faults = values.fault.map(readFault);
       const proxy = await startFaultProxy(url());
-      proxy.plan(...values.fault.map(readFault));
+      proxy.plan(...faults);
       process.stdout.write(`listening on ${proxy.url}\n`);
       await new Promise((resolve) => process.once("SIGINT", resolve).once("SIGTERM", resolve));
       await proxy.close();
