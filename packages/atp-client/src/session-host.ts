@@ -8,7 +8,7 @@ import type { Session } from "./session.js";
 export const SUBPROTOCOL = "atp.v1+json";
 
 /** Until it knows who asks, a router that wants credentials reads no larger frame (A2.3). */
-export const FRAME_BEFORE_WELCOME_BYTES = 16_384;
+const FRAME_BEFORE_WELCOME_BYTES = 16_384;
 /** What a SYN's frame says beside its opening. */
 const SPARE_BYTES = 1_024;
 

@@ -13,7 +13,7 @@ import type {
 import type { Line } from "./line.js";
 import type { Carrier, LiveRun } from "./live-run.js";
 import { readError, readResumed } from "./run-events.js";
-import { FRAME_BEFORE_WELCOME_BYTES, openingBytesBeforeWelcome, sizeOf, SUBPROTOCOL } from "./session-host.js";
+import { openingBytesBeforeWelcome, sizeOf, SUBPROTOCOL } from "./session-host.js";
 import type { EventWithoutTime, SessionHost, SessionSettings } from "./session-host.js";
 
 /** How often a socket that still holds much is asked what is left of it. */
@@ -29,7 +29,7 @@ export class Session implements Carrier {
   readonly #host: SessionHost;
   readonly #runs = new Map<StreamRef, LiveRun>();
   /** SYNs that went out before the router told its limits, by size: a refusal of one unparsed names nothing else (A3.4). */
-  readonly #unjudged = new Map<number, LiveRun>();
+  readonly #unjudged = new Map<number, LiveRun[]>();
   readonly #inbox: EndpointEvent[] = [];
   #stepping = false;
   #opening: LiveRun | null = null;
@@ -40,8 +40,6 @@ export class Session implements Carrier {
   /** On the present socket. */
   #welcomed = false;
   #everWelcomed = false;
-  /** What a frame may weigh: whole messages, until fragments are in force (A6). */
-  #frameBytes: number;
   #detached = false;
   #over = false;
   #moving = false;
@@ -52,7 +50,6 @@ export class Session implements Carrier {
   constructor(settings: SessionSettings, host: SessionHost) {
     this.#settings = settings;
     this.#host = host;
-    this.#frameBytes = settings.limits.max_message_bytes;
     const { sessionId, client, capabilities } = settings;
     // Each socket's HELLO has the token of its time.
     const helloContent = (): object => (this.#token === undefined ? {} : { token: this.#token });
@@ -170,7 +167,8 @@ export class Session implements Carrier {
       return;
     }
     const bytes = utf8Length(data);
-    const decoded = decodeFrame(data, { max_frame_bytes: this.#frameBytes });
+    // The bound of a frame is for what a router reads (A3.3); a message may come whole (A6).
+    const decoded = decodeFrame(data, { max_frame_bytes: this.#settings.limits.max_message_bytes });
     if (!decoded.ok) {
       this.#step({ t: "socket.refused", refusal: decoded.refusal, bytes });
       return;
@@ -182,10 +180,10 @@ export class Session implements Carrier {
   #transmit(data: Encoded): void {
     if (this.#line === null) return;
     const inspected = this.#settings.inspected();
-    if (this.#opening !== null || inspected) {
+    const isUnjudged = this.#opening !== null && !this.#welcomed;
+    if (isUnjudged || inspected) {
       const bytes = sizeOf(data);
-      if (this.#opening !== null && !this.#welcomed && bytes > FRAME_BEFORE_WELCOME_BYTES)
-        this.#unjudged.set(bytes, this.#opening);
+      if (isUnjudged) this.#unjudged.set(bytes, [...(this.#unjudged.get(bytes) ?? []), this.#opening as LiveRun]);
       if (inspected && typeof data === "string") this.#host.frame("out", JSON.parse(data) as Frame, bytes);
     }
     this.#line.send(data);
@@ -288,9 +286,6 @@ export class Session implements Carrier {
     this.#welcomed = true;
     this.#everWelcomed = true;
     this.#leaveOlder();
-    const { capabilities, limits } = this.#settings;
-    const inForce = capabilities.includes("fragments") && content.capabilities.includes("fragments");
-    this.#frameBytes = inForce ? content.limits.max_frame_bytes : limits.max_message_bytes;
     this.#host.welcomed(this, content);
   }
 
@@ -311,10 +306,9 @@ export class Session implements Carrier {
     // An unknown session ends what ran in it, not the connection (A9.3).
     if (error.code !== "ERESUME") this.#error = error;
     const bytes = error.details?.["bytes"];
-    const run = error.code === "ETOOBIG" && typeof bytes === "number" ? this.#unjudged.get(bytes) : undefined;
-    if (run === undefined || run.settled) return;
+    const run = error.code === "ETOOBIG" ? this.#unjudged.get(bytes as number)?.shift() : undefined;
+    if (run === undefined) return;
     // Unparsed, so the router has no stream to end: this side ends it.
-    this.#unjudged.delete(bytes as number);
     this.#runs.delete(this.#refOf(run));
     run.giveUp(error);
   }

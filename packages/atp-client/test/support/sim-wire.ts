@@ -24,6 +24,8 @@ export class SimWire {
   readonly sockets: SimSocket[] = [];
   /** Called after each delivered frame, with its number over all sockets. */
   delivered: ((count: number, to: "client" | "router", text: string) => void) | undefined;
+  /** Called with each frame that the client sends, whatever becomes of it. */
+  sent: ((text: string) => void) | undefined;
   /** Which router takes the next dial. Null: nobody is there. */
   router: Router | null;
   /** The addresses that were dialled. */
@@ -82,7 +84,8 @@ export class SimWire {
       onmessage: null,
       onerror: null,
       onclose: null,
-      send(data) {
+      send: (data) => {
+        this.sent?.(String(data));
         travel("router", () => {
           if (!atRouter || deaf) return;
           handler?.text(String(data));

@@ -24,8 +24,8 @@ function split(s: State, frame: Frame): readonly Encoded[] | null {
   const slices = room > 0 ? sliceJson(text, room) : [];
   if (slices.length === 0 || slices.length > s.limits.max_fragments) return null;
   const last = slices.length - 1;
+  const end = { count: slices.length, bytes: utf8Length(text), flags };
   return slices.map((data, index) => {
-    const end = { count: slices.length, bytes: utf8Length(text), flags };
     const part: Frame = {
       ...(index === 0 ? first : { v, session_id, stream_id, msg_seq }),
       frag_seq: index,
