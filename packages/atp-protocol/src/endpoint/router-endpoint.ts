@@ -46,7 +46,8 @@ const part: RolePart = {
 /** The router's side of a connection. `config.role` must be `router`. */
 export function createRouterEndpoint(config: EndpointConfig): Endpoint {
   const s = createRouterState(config, part, fragmentation);
-  return { ...createMachine(s), bytes: () => countBytes(s) };
+  const { step, openStreams } = createMachine(s);
+  return { step, openStreams, bytes: () => countBytes(s) };
 }
 
 function opened(s: RouterState): void {
