@@ -5,7 +5,8 @@ import type { Down } from "./session-host.js";
 /**
  * What can end a run on this side of the wire. A refusal by the router is no such error: it is an `AtpError` with a code of the wire.
  *
- * - `ECUT`: the connection was lost before the stream's end. The answer is not known; the router may have spent.
+ * - `ECUT`: the connection was lost before the stream's end, and it cannot be resumed. The answer is not known; the router
+ *   may have spent.
  * - `EABORT`: this side cancelled, by `cancel()`, an AbortSignal or `close()`.
  * - `ECONNECT`: no connection could be made. Nothing was sent.
  * - `EPEER`: the router ended the stream with something that is no answer and no error.

@@ -268,6 +268,8 @@ class Schedule {
       }
       if (told.finals !== 1) found.push(`${name}: ${told.finals} finals`);
       if ((await told.run.final()).answer !== text) found.push(`${name}: another answer`);
+      // After a gap a run that has ended brings only its end; what there is must still be the beginning of what was said.
+      if (!text.startsWith(told.run.text.get("a") ?? "")) found.push(`${name}: its text was never said`);
       if (told.gaps > 0) continue;
       if ((told.run.text.get("a") ?? "") !== text) found.push(`${name}: its text is not what was said`);
       if (told.reads && (told.read.get(0) ?? "") !== text) found.push(`${name}: read other pieces than were said`);
