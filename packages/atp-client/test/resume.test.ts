@@ -145,6 +145,22 @@ describe("after a drop", () => {
     await sim.router.close();
   });
 
+  it("A9.2-5 an end is acknowledged, so that the router need not keep it", async () => {
+    const { sim, wire, client } = world();
+    const acks: number[] = [];
+    wire.delivered = (_count, to, text) => {
+      const { flags, ack } = JSON.parse(text) as { flags: string[]; ack?: number };
+      if (to === "router" && flags.includes("ACK") && ack !== undefined) acks.push(ack);
+    };
+    const told = follow(client.stream("4 words of x"));
+    await until(sim, () => told.ends.length > 0);
+    await sim.clock.advance(20);
+    // SYN 1, four pieces, and the end.
+    expect(acks.at(-1)).toBe(6);
+    await client.close();
+    await sim.router.close();
+  });
+
   it("A9.2-18 pieces that were evicted show as a `gap`, and what follows voids the text before", async () => {
     const { sim, wire, client } = world({ limits: { retention_bytes: 1_500 } });
     const told = follow(client.stream("200 words of x"));

@@ -276,6 +276,19 @@ describe("resume", () => {
     await sim.router.close();
   });
 
+  it("A9.2-2 a stream that waits for credit runs on once its reader is gone", async () => {
+    const sim = simulate({ adapters: [talker(words(400))] });
+    const socket = sim.connect();
+    socket.send(hello(undefined, ["resume", "credit"]));
+    socket.send({ ...syn({}), credit: { messages: 4, bytes: 100_000 } });
+    await sim.clock.advance(10_000);
+    expect(sim.router.view().streams).toBe(1);
+    socket.drop();
+    await sim.clock.advance(10_000);
+    expect(sim.router.view().streams).toBe(0);
+    await sim.router.close();
+  });
+
   it("A6 an answer over a frame comes in fragments to a client that can join them", async () => {
     const long = "x".repeat(700_000);
     const sim = simulate({ adapters: [talker([], { answer: [{ final: { answer: long } }] })] });
