@@ -27,7 +27,7 @@ async function work<Result>(operation: string, argument?: unknown): Promise<Resu
 runBench(async () => {
   const options = benchOptions();
   // The first round warms up and is dropped.
-  const rounds = options.long ? 13 : 7;
+  const rounds = options.long ? 15 : 9;
   const seed = Date.now() % 1_000_000;
   progress(`seed ${seed}`);
   const partials = await partialRounds(rounds);

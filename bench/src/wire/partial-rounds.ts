@@ -4,7 +4,7 @@ import type { WireCost, WireLoad } from "./load.js";
 
 /** As many as the floor was first measured with. */
 const CONNECTIONS = 100;
-const FRAMES = 100_000;
+const FRAMES = 200_000;
 
 /** One round of both. */
 export interface PartialRound {

@@ -7,7 +7,7 @@ import {
   type Encoded,
   type EndpointEffect,
   type EndpointEvent,
-  encodeFrame,
+  encodeRouterFrame,
   type Frame,
 } from "atp-protocol";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -34,7 +34,7 @@ function serve(ws: WebSocket): void {
     role: "router",
     limits,
     capabilities: ["resume"],
-    encode: encodeFrame,
+    encode: encodeRouterFrame,
     sizeOf,
   });
   let timer: NodeJS.Timeout | undefined;

@@ -28,6 +28,7 @@ export type {
   WireLimits,
 } from "./frame/payload.js";
 export { decodeFrame, encodeFrame } from "./codec/json.js";
+export { encodeRouterFrame } from "./codec/router-json.js";
 export type { Decoded, DecodeLimits } from "./codec/json.js";
 export { utf8Length } from "./codec/text.js";
 export type { AdapterOutcome, AdapterTelemetry, Telemetry } from "./frame/telemetry.js";

@@ -52,7 +52,11 @@ const surrogateEscape = /\\\\|\\ud[89a-f][0-9a-f]{2}/g;
 
 /** Encodes a frame as JSON. A lone surrogate becomes U+FFFD, so that the peer never refuses the frame for it. */
 export function encodeFrame(frame: Frame): string {
-  const text = JSON.stringify(frame);
+  return withoutHalves(JSON.stringify(frame));
+}
+
+/** A text of `JSON.stringify` with U+FFFD for each half of a surrogate pair. */
+export function withoutHalves(text: string): string {
   return text.includes("\\ud")
     ? text.replace(surrogateEscape, (found) => (found === "\\\\" ? found : "\\ufffd"))
     : text;

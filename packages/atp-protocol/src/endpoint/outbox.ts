@@ -27,7 +27,10 @@ export function put(s: State, frame: Frame): number {
 export function transmit(s: State, data: Encoded, bytes: number): void {
   s.buffered += bytes;
   s.lastSentAt = s.at;
-  s.fx.push({ t: "transmit", data });
+  const effect = { t: "transmit", data } as const;
+  // Most steps have this one effect: a first push would make room for seventeen.
+  if (s.fx.length === 0) s.fx = [effect];
+  else s.fx.push(effect);
 }
 
 /** Whether the next frame leaves the socket under its high mark (A8.2); an empty socket takes any frame. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeFrame, defaultLimits, encodeFrame, type Frame, utf8Length } from "../../src/index.js";
+import { decodeFrame, defaultLimits, encodeFrame, encodeRouterFrame, type Frame, utf8Length } from "../../src/index.js";
 import { frame } from "../support/pipe.js";
 
 /** The seed's SYN, with its own whitespace. */
@@ -231,6 +231,41 @@ describe("encodeFrame", () => {
       ok: true,
       frame: { payload: { content: { text: "a\ufffd b\\ud83d c\u{1f600}", tail: "\ufffd" } } },
     });
+  });
+});
+
+describe("encodeRouterFrame", () => {
+  it("says what encodeFrame says, whatever a partial has beside its usual members", () => {
+    const more = fc.record(
+      {
+        ttl: fc.nat({ max: 255 }),
+        frag_seq: fc.nat(),
+        ack: fc.nat(),
+        sig: fc.string(),
+        qos: fc.constant("gold" as const),
+      },
+      { requiredKeys: [] },
+    );
+    const payload = fc.record(
+      {
+        type: fc.constantFrom("agent.result.partial", "agent.log", 'we"ird'),
+        content: fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.constant(undefined), fc.string({ unit: "binary" })),
+        confidence: fc.oneof(fc.double(), fc.constant(undefined)),
+        expiry_ms: fc.nat(),
+      },
+      { requiredKeys: ["type", "content"] },
+    );
+    const flags = fc.constantFrom(["MORE"], ["MORE"], ["MORE", "OPT"], ["FIN"], []);
+    let usual = 0;
+    fc.assert(
+      fc.property(more, payload, flags, fc.nat(), (members, content, flagList, seq) => {
+        const value = frame({ ttl: 7, ...members, msg_seq: seq, flags: flagList, payload: content } as Partial<Frame>);
+        expect(JSON.parse(encodeRouterFrame(value))).toEqual(JSON.parse(encodeFrame(value)));
+        if (Object.keys(value).length === 7 && content.type === "agent.result.partial") usual++;
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(usual).toBeGreaterThan(0);
   });
 });
 

@@ -1,4 +1,4 @@
-import { AtpError, createEndpoint, encodeFrame, payloadTypes, utf8Length } from "atp-protocol";
+import { AtpError, createEndpoint, encodeRouterFrame, payloadTypes, utf8Length } from "atp-protocol";
 import type { Endpoint, EndpointEffect, EndpointEvent, Frame, Grant, HelloContent, StreamRef } from "atp-protocol";
 import { fromWindow, toWindow } from "../model/index.js";
 import type { Limits, Principal } from "../model/index.js";
@@ -53,7 +53,7 @@ export function createSession(tools: SessionTools, id: string, first: Line): Ses
     role: "router",
     limits: tools.limits,
     capabilities: CAPABILITIES,
-    encode: encodeFrame,
+    encode: encodeRouterFrame,
     sizeOf,
   });
   const keys = new Map<StreamRef, StreamKey>();
