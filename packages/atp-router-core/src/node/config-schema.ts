@@ -79,6 +79,9 @@ export const configSchema = z.strictObject({
       max_frame_bytes: z.int().min(1_024).optional(),
       max_message_bytes: z.int().min(1_024).optional(),
       max_streams: positive.optional(),
+      retention_ms: positive.optional(),
+      retention_bytes: z.int().min(1_024).optional(),
+      memory_budget_bytes: z.int().min(1_048_576).optional(),
       frames_per_s: positive.optional(),
       drain_ms: uint.optional(),
       protocol_errors_per_min: positive.optional(),
@@ -118,8 +121,6 @@ export const lackingKeys: Readonly<Record<string, string>> = {
   "auth.keys": "static keys",
   learning: "learning",
   telemetry: "OpenTelemetry",
-  "limits.retention_ms": "resume",
-  "limits.retention_bytes": "resume",
   redis: "Redis",
 };
 

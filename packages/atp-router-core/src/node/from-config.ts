@@ -141,6 +141,8 @@ const wireLimits = [
   "max_frame_bytes",
   "max_message_bytes",
   "max_streams",
+  "retention_ms",
+  "retention_bytes",
   "frames_per_s",
   "drain_ms",
   "protocol_errors_per_min",
@@ -152,6 +154,7 @@ const ownLimits = {
   policy_timeout_ms: "policyTimeoutMs",
   max_stream_ms: "maxStreamMs",
   max_window_wait_ms: "maxWindowWaitMs",
+  memory_budget_bytes: "memoryBudgetBytes",
 } as const;
 
 function limitsOf(file: NonNullable<ConfigFile["limits"]>): NonNullable<RouterConfig["limits"]> {
