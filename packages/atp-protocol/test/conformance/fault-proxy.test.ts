@@ -147,8 +147,8 @@ describe("the fault proxy before a real router", () => {
     const messages: Seen[] = numbered(first);
     for (let cuts = 0; !messages.some(({ flags }) => flags.includes("FIN")); cuts++) {
       expect(cuts).toBeLessThan(50);
-      // Welcome, control.resumed and one or two more.
-      const next = await open({ t: "cut", after: 4 });
+      // Welcome, control.resumed, the accept and the plan told again (A5.2), and one or two messages.
+      const next = await open({ t: "cut", after: 5 });
       const lastSeq = messages.at(-1)?.msg_seq ?? 1;
       next.hello(["resume"], { resume_token: token as string, streams: [{ stream_id: "q1", last_seq: lastSeq }] });
       await next.until(
