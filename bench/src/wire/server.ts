@@ -87,11 +87,13 @@ function serve(ws: WebSocket): void {
   function pump(stream: string, pieces: number): void {
     let chunk = 0;
     const turn = (): void => {
+      // One look at the clock for a turn, as a host does that is handed a batch.
+      const at = now();
       net.cork();
       for (let burst = 0; chunk < pieces && burst < BURST && ws.bufferedAmount < UNSENT_BYTES; burst++) {
         const content = { adapter: "a-1", chunk: chunk++, attempt: 0, text };
         step({
-          at: now(),
+          at,
           t: "stream.send",
           stream,
           message: { payload: { type: "agent.result.partial", content, confidence: 0.87 }, mergeKey: "a-1/0" },
@@ -99,7 +101,7 @@ function serve(ws: WebSocket): void {
       }
       if (chunk === pieces)
         step({
-          at: now(),
+          at,
           t: "stream.end",
           stream,
           flag: "FIN",
@@ -107,7 +109,7 @@ function serve(ws: WebSocket): void {
           telemetry: { tokens: 0, usd: 0, latency_ms: 0 },
         });
       net.uncork();
-      step({ at: now(), t: "socket.buffered", bytes: ws.bufferedAmount });
+      step({ at, t: "socket.buffered", bytes: ws.bufferedAmount });
       if (chunk < pieces) setImmediate(turn);
     };
     turn();

@@ -51,9 +51,9 @@ function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value === "string") return value.replace(/\p{Surrogate}/gu, "\ufffd");
   if (typeof value !== "object" || value === null) return value;
-  const copy: Record<string, unknown> = {};
-  for (const [key, member] of Object.entries(value)) if (member !== undefined) copy[key] = plain(member);
-  return copy;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  // By entries, so that the key __proto__ stays a key, which the peer refuses as it would in JSON.
+  return Object.fromEntries(members.map(([key, member]) => [key, plain(member)]));
 }
 
 /** What CBOR has and JSON has not: byte strings, dates, tags, undefined, big or infinite numbers. The object must be the same in both. */

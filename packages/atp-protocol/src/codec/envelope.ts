@@ -30,7 +30,10 @@ export function isId(value: unknown): value is string {
 
 /** An array of strings only. */
 export function isStrings(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every(isString);
+  if (!Array.isArray(value)) return false;
+  // A loop: four hundred flags by a callback each take as long as all else.
+  for (let i = 0; i < value.length; i++) if (!isString(value[i])) return false;
+  return true;
 }
 
 const shapeOf = (tests: Readonly<Record<string, Test>>): Shape => new Map(Object.entries(tests));

@@ -26,7 +26,7 @@ export function onBadFrame(s: State, refusal: FrameRefusal): void {
         }
       }
       streamError(s, stream, error);
-    } else if ((bits & (SYN | ACK)) === SYN && !s.past.has(ref) && stream === undefined) {
+    } else if ((bits & (SYN | ACK)) === SYN && s.past?.has(ref) !== true && stream === undefined) {
       remember(s, ref);
       refuseSyn(s, sessionId, streamId, msgSeq === undefined || msgSeq > 2 ** 31 ? 1 : msgSeq + 1, 8, error);
     } else connectionError(s, error, s.naive ? sessionId : undefined);

@@ -13,5 +13,6 @@ import type { Endpoint, EndpointConfig } from "./types.js";
 export function createEndpoint(config: EndpointConfig): Endpoint {
   if (config.role === "router") return createRouterEndpoint(config);
   const s = createState(config, clientPart, fragmentation);
-  return { ...createMachine(s), bytes: () => countBytes(s) };
+  const { step, openStreams } = createMachine(s);
+  return { step, openStreams, bytes: () => countBytes(s) };
 }

@@ -36,22 +36,22 @@ export function onHello(s: State, frame: Frame): void {
   s.phase = "greeting";
   s.sessionId = frame.session_id;
   s.helloBy = null;
-  s.hello = hello;
+  s.asked = hello.resume;
   s.capabilities = sharedCapabilities(s, hello.capabilities);
   armLiveness(s);
   s.fx.push({ t: "hello", sessionId: frame.session_id, hello });
 }
 
 /**
- * Router: the host knows the client; a connection without HELLO only keeps what it is granted.
+ * Router: the host knows the client. A connection without HELLO is told nothing.
  * @returns whether frames that waited may be read now.
  */
 export function onGranted(s: State, grant: Grant): boolean {
-  s.grant = grant;
   if (s.phase !== "greeting") return false;
   s.phase = "open";
   welcome(s, grant);
-  const resume = s.hello?.resume;
+  const resume = s.asked;
+  s.asked = undefined;
   if (resume !== undefined) {
     // A host that knew the token would have moved the socket to that session's endpoint (A9.3).
     const streams = resume.streams.map((entry) => entry.stream_id);
@@ -83,7 +83,7 @@ export function welcome(s: State, grant: Grant): void {
 /** Router: the host refuses the client; what was sent with HELLO did not happen (A2.1). */
 export function onRefused(s: State, error: ErrorContent, closeCode: number): void {
   if (s.phase === "idle" || s.phase === "closing") return;
-  s.held = [];
+  s.held = null;
   connectionError(s, error);
   close(s, closeCode, error.code);
 }

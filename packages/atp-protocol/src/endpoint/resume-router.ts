@@ -17,7 +17,6 @@ import type { Grant } from "./types.js";
 export function onAttach(s: State, hello: HelloContent, grant: Grant, shownTokenId: string): void {
   if (s.phase !== "idle" || !s.capabilities.resume) return;
   s.phase = "open";
-  s.grant = grant;
   s.detachedAt = null;
   s.lastHeardAt = s.at;
   s.lastSentAt = s.at;
@@ -64,7 +63,7 @@ function stand(s: State, streamId: string, lastSeq: number): ResumedStream {
   const stream = s.streams.get(ref);
   const none: Credit = { messages: 0, bytes: 0 };
   if (stream === undefined) {
-    const processed = s.past.has(ref) ? "maybe" : "no";
+    const processed = s.past?.has(ref) === true ? "maybe" : "no";
     return { stream_id: streamId, state: "gone", next_seq: 1, ack: 0, used: none, processed };
   }
   const base = { stream_id: streamId, ack: stream.inSeq, used: usedOf(stream) };

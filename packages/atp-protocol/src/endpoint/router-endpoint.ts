@@ -59,7 +59,7 @@ function opened(s: RouterState): void {
 }
 
 function closed(s: RouterState, _code: number, _reason: string, wasOpen: boolean): void {
-  s.held = [];
+  s.held = null;
   s.heldBytes = 0;
   s.paused = 0;
   s.helloBy = null;

@@ -45,7 +45,7 @@ export function markFailed(s: RouterState, stream: RouterStream, error: ErrorCon
 
 /** Counts a protocol error; the sixteenth within a minute closes the socket (A12). */
 export function countProtocolError(s: RouterState): void {
-  const errors = s.protocolErrors;
+  const errors = (s.protocolErrors ??= []);
   errors.push(s.at);
   while (errors.length > 0 && (errors[0] as number) <= s.at - 60_000) errors.shift();
   if (errors.length >= s.limits.protocol_errors_per_min) {

@@ -4,7 +4,7 @@ import type { HelloContent } from "../frame/payload.js";
 import type { Frame } from "../frame/frame.js";
 import type { Fragmentation, RolePart } from "./role.js";
 import { createState, createStream, type State, type Stream } from "./state.js";
-import type { EndpointConfig, Grant, StreamRef } from "./types.js";
+import type { EndpointConfig, StreamRef } from "./types.js";
 
 /** The flags of a stream's end. */
 export const END_FLAGS = { FIN: ["FIN"], RST: ["RST"] } as const;
@@ -31,19 +31,18 @@ export interface RouterStream extends Stream {
 export interface RouterState extends State {
   readonly streams: Map<StreamRef, RouterStream>;
   waiting: RouterStream[];
-  grant: Grant | null;
-  /** The HELLO being answered. */
-  hello: HelloContent | null;
+  /** What the HELLO that is being answered asks to resume. */
+  asked: HelloContent["resume"] | undefined;
   /** Streams that have not ended: what `max_streams` counts. */
   open: number;
-  /** Ended ids, oldest first. */
-  past: Map<StreamRef, { readonly endedAt: number; fedBack: boolean }>;
-  /** RSTs that overtook their SYN. */
-  early: Map<StreamRef, number>;
+  /** Ended ids, oldest first; null until there is one. */
+  past: Map<StreamRef, { readonly endedAt: number; fedBack: boolean }> | null;
+  /** RSTs that overtook their SYN; null until there is one. */
+  early: Map<StreamRef, number> | null;
   /** Session ids used on a socket without HELLO. */
   labels: Set<string> | null;
   /** Frames that came after HELLO and before its answer. */
-  held: { readonly frame: Frame; readonly bytes: number }[];
+  held: { readonly frame: Frame; readonly bytes: number }[] | null;
   heldBytes: number;
   pingedAt: number;
   helloBy: number | null;
@@ -56,7 +55,8 @@ export interface RouterState extends State {
   overSince: number | null;
   /** Why reading is off, as bits. */
   paused: number;
-  protocolErrors: number[];
+  /** When it counted one, within the last minute. */
+  protocolErrors: number[] | null;
   /** Ids of tokens by which this session may be resumed: the one last shown, then those issued since. */
   tokenIds: string[];
 }
@@ -67,13 +67,12 @@ export interface RouterState extends State {
 /** A new router endpoint's state. */
 export function createRouterState(config: EndpointConfig, role: RolePart, fragmentation: Fragmentation): RouterState {
   const s = createState(config, role, fragmentation) as RouterState;
-  s.grant = null;
-  s.hello = null;
+  s.asked = undefined;
   s.open = 0;
-  s.past = new Map();
-  s.early = new Map();
+  s.past = null;
+  s.early = null;
   s.labels = null;
-  s.held = [];
+  s.held = null;
   s.heldBytes = 0;
   s.pingedAt = 0;
   s.helloBy = null;
@@ -84,7 +83,7 @@ export function createRouterState(config: EndpointConfig, role: RolePart, fragme
   s.tokensAt = 0;
   s.overSince = null;
   s.paused = 0;
-  s.protocolErrors = [];
+  s.protocolErrors = null;
   s.tokenIds = [];
   return s;
 }

@@ -55,6 +55,7 @@ export function onClientFrame(s: State, frame: Frame, bytes: number): void {
 
 /** Frames may follow HELLO at once; they wait for its answer, in a bounded room (A2.1). */
 function hold(s: State, frame: Frame, bytes: number): void {
+  s.held ??= [];
   s.held.push({ frame, bytes });
   s.heldBytes += bytes;
   if (s.heldBytes > s.limits.max_frame_bytes) pause(s, PAUSED_BY_GREETING);
@@ -62,8 +63,8 @@ function hold(s: State, frame: Frame, bytes: number): void {
 
 /** Frames that came between HELLO and its answer. */
 export function releaseHeld(s: State): void {
-  const held = s.held;
-  s.held = [];
+  const held = s.held ?? [];
+  s.held = null;
   s.heldBytes = 0;
   for (const { frame, bytes } of held) {
     if (s.phase !== "open") return;
@@ -171,19 +172,20 @@ function onStreamFrame(s: State, frame: Frame, bits: number, bytes: number): voi
 
 /** A frame for a stream that is unknown or has ended: ignored, but for an RST before its SYN and one feedback (A5.3, A9.5). */
 function onStrayFrame(s: State, ref: string, frame: Frame, bits: number): void {
-  if (s.past.has(ref) || s.streams.has(ref)) {
+  if (s.past?.has(ref) === true || s.streams.has(ref)) {
     if (frame.payload?.type === payloadTypes.feedback) onFeedback(s, ref, frame);
   } else if ((bits & RST) !== 0) {
-    s.early.delete(ref);
-    s.early.set(ref, s.at);
-    if (s.early.size > MAX_EARLY) s.early.delete(s.early.keys().next().value as string);
+    const early = (s.early ??= new Map());
+    early.delete(ref);
+    early.set(ref, s.at);
+    if (early.size > MAX_EARLY) early.delete(early.keys().next().value as string);
   }
 }
 
 /** The first feedback counts, within `retention_ms` of the end (A5.3). */
 function onFeedback(s: State, ref: string, frame: Frame): void {
   const stream = s.streams.get(ref);
-  const past = s.past.get(ref);
+  const past = s.past?.get(ref);
   const endedAt = past?.endedAt ?? stream?.endedAt ?? 0;
   if ((past?.fedBack ?? stream?.fedBack) === true || s.at - endedAt > s.limits.retention_ms) return;
   if (past !== undefined) past.fedBack = true;

@@ -34,7 +34,7 @@ export function onSyn(
     countProtocolError(s);
     return;
   }
-  if (known !== undefined || s.past.has(ref)) {
+  if (known !== undefined || s.past?.has(ref) === true) {
     const isRepeatedFragment =
       known?.opened === false && type === payloadTypes.fragment && frame.msg_seq === known.first;
     if (!isRepeatedFragment) refuseRepeated(s, known, frame);
@@ -75,8 +75,8 @@ function refuseRepeated(s: State, known: Stream | undefined, frame: Frame): void
 /** Why the connection takes no such stream now, or null. */
 function admissionError(s: State, ref: StreamRef, frame: Frame): ErrorContent | null {
   if (frame.ttl === 0) return errorOf("ETTL", "A3.ttl", "the SYN arrived with ttl 0");
-  const early = s.early.get(ref);
-  s.early.delete(ref);
+  const early = s.early?.get(ref);
+  s.early?.delete(ref);
   if (early !== undefined && s.at - early <= EARLY_MS)
     return errorOf("ECANCELLED", "A9.5", "cancelled before it began");
   if (s.draining) {

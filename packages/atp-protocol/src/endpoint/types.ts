@@ -203,13 +203,13 @@ export type EndpointEffect =
 /** One endpoint: plain state behind one synchronous, total function. */
 export interface ClientEndpoint {
   /** Advances the machine. Never throws; a command that the state does not allow is ignored. */
-  step(event: EndpointEvent): readonly EndpointEffect[];
+  readonly step: (event: EndpointEvent) => readonly EndpointEffect[];
   /** Streams that have not ended. */
-  openStreams(): readonly StreamRef[];
+  readonly openStreams: () => readonly StreamRef[];
 }
 
 /** An endpoint that tells what it holds. */
 export interface Endpoint extends ClientEndpoint {
   /** Bytes held for streams and for the socket (A8.4). Costs a look at each stream. */
-  bytes(): number;
+  readonly bytes: () => number;
 }

@@ -21,6 +21,15 @@ describe("the CBOR encoding", () => {
     );
   });
 
+  it("A3.3 writes the key __proto__ as it is, so that it is refused as in JSON", () => {
+    const content: unknown = JSON.parse('{"a":{"__proto__":1}}');
+    const decoded = decodeCborFrame(
+      encodeCborFrame(frame({ payload: { type: "agent.input", content } })),
+      defaultLimits,
+    );
+    expect(decoded.ok ? "accepted" : decoded.refusal.rule).toBe("A3.3");
+  });
+
   it("A3.2 leaves undefined members out", () => {
     const value = { ...syn(), ack: undefined } as unknown as Frame;
     const decoded = decodeCborFrame(encodeCborFrame(value), defaultLimits);

@@ -65,7 +65,7 @@ export async function listen(router: Router, options: ListenOptions = {}): Promi
     handleProtocols: (offered) => (offered.has(JSON_SUBPROTOCOL) ? JSON_SUBPROTOCOL : ([...offered][0] ?? false)),
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on("error", () => socket.destroy());
+    socket.on("error", destroyBroken);
     if (pathOf(request) !== "/ws") {
       socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
       return;
@@ -95,6 +95,11 @@ export async function listen(router: Router, options: ListenOptions = {}): Promi
         });
       }),
   };
+}
+
+/** Stands alone: a function made for each upgrade would hold on to its request for as long as the socket lives. */
+function destroyBroken(this: Duplex): void {
+  this.destroy();
 }
 
 function bind(server: Server, host: string, port: number): Promise<AddressInfo> {

@@ -74,8 +74,8 @@ export function createSession(tools: SessionTools, id: string, first: Line): Ses
   let moving = false;
   let disposed = false;
   let stopTimer: (() => void) | undefined;
-  /** Numbers of our own window updates, by stream. */
-  const updates = new Map<StreamRef | null, number>();
+  /** Numbers of our own window updates, by stream; none until one is sent, as for most sessions. */
+  let updates: Map<StreamRef | null, number> | undefined;
   const pending: EndpointEffect[] = [];
   let performing = false;
 
@@ -242,7 +242,8 @@ export function createSession(tools: SessionTools, id: string, first: Line): Ses
       (name) => (window[name] ?? 0) > (told[name] ?? Infinity),
     );
     if (!cut) return;
-    const number = (updates.get(effect.stream) ?? 0) + 1;
+    const number = (updates?.get(effect.stream) ?? 0) + 1;
+    updates ??= new Map();
     updates.set(effect.stream, number);
     control(effect.stream, { type: payloadTypes.windowUpdate, content: { number, window: told } });
   }
@@ -265,7 +266,7 @@ export function createSession(tools: SessionTools, id: string, first: Line): Ses
     step,
     ended(ref) {
       keys.delete(ref);
-      updates.delete(ref);
+      updates?.delete(ref);
     },
     settled: endIfOver,
   });
