@@ -13,7 +13,8 @@ const NOTHING: readonly EndpointEffect[] = [];
 export function createMachine(s: State): ClientEndpoint {
   return {
     step(event) {
-      s.at = event.at;
+      // Whole milliseconds are kept in their place; a fraction is an object of its own, and a session remembers ten moments.
+      s.at = Math.floor(event.at);
       if (!s.role.command(s, event)) handle(s, event);
       if (s.waiting.length > 0 || s.controls.length > 0) flush(s);
       s.role.after?.(s);
