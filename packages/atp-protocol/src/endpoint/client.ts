@@ -6,7 +6,7 @@ import type { AcceptContent, PayloadType } from "../frame/payload.js";
 import { readWelcome, readWindowUpdate } from "./contents.js";
 import { noteUnread } from "./credit.js";
 import { errorOf } from "./failure.js";
-import { sendHeartbeat } from "./liveness.js";
+import { armLiveness, sendHeartbeat } from "./liveness.js";
 import { close, connectionFrame, sendFrame, wakeAll } from "./outbox.js";
 import { onAck } from "./replay.js";
 import { onNewEpoch, onResumed } from "./resume-client.js";
@@ -76,6 +76,8 @@ function onWelcome(s: State, told: unknown): void {
   const shared = sharedCapabilities(s, content.capabilities);
   s.capabilities = { ...shared, resume: shared.resume && token !== undefined };
   s.limits = limits;
+  // The router may have announced a shorter heartbeat than the timer was set for.
+  armLiveness(s);
   s.epoch = epoch;
   s.resumeToken = s.capabilities.resume ? token : undefined;
   s.phase = isResuming && isSameEpoch ? "resuming" : "open";
