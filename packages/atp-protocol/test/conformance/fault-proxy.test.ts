@@ -137,13 +137,13 @@ describe("the fault proxy before a real router", () => {
     await isWell();
   });
 
-  it("A9.2-17 a stream that is cut after every frame is delivered whole by resumes, where resume is announced", async (test) => {
+  it("A9.2-17 a stream that is cut after every frame is delivered whole by resumes", async () => {
     const first = await open({ t: "cut", after: 2 });
     first.hello(["resume"]);
     first.send(question);
     await closed(first);
     let token = first.frames[0]?.payload?.content?.["resume_token"];
-    if (token === undefined) test.skip("the router does not announce resume");
+    expect(token).toBeDefined();
     const messages: Seen[] = numbered(first);
     for (let cuts = 0; !messages.some(({ flags }) => flags.includes("FIN")); cuts++) {
       expect(cuts).toBeLessThan(50);
