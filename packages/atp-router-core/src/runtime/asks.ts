@@ -37,7 +37,7 @@ export function estimate(tools: Tools, host: StreamHost, effect: Extract<Effect,
   port
     .estimate(
       {
-        callId: `${key}?${adapter}`,
+        callId: `${host.callPrefix}.estimate`,
         session: host.session,
         qos: host.qos,
         attempt: 0,

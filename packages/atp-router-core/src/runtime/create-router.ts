@@ -47,6 +47,8 @@ export function createRouter(config: RouterConfig): Router {
   const sessions = createSessions(limits.memoryBudgetBytes);
   const hash = config.hash ?? ((text: string) => webDigest().sha256(text));
   const salt = rng.hex(8);
+  /** Names of sessions for adapters. */
+  const aliases = new Map<string, string>();
   /** Called when the last stream has ended. */
   let whenEmpty: (() => void) | undefined;
   let draining = false;
@@ -87,6 +89,15 @@ export function createRouter(config: RouterConfig): Router {
     return config.identity.authenticate(token === undefined ? {} : { token }).then(({ principal }) => principal);
   }
 
+  function aliasOf(session: string): string {
+    let alias = aliases.get(session);
+    if (alias === undefined) {
+      alias = rng.hex(8);
+      aliases.set(session, alias);
+    }
+    return alias;
+  }
+
   function open(o: Opened, principal: Principal): void {
     if (draining) throw new AtpError("EDRAINING", "The router shuts down. Ask again elsewhere.");
     const asked = parseTask(o.parse);
@@ -106,7 +117,8 @@ export function createRouter(config: RouterConfig): Router {
       tenant: principal.tenant,
       qos,
       taskType: task.taskType,
-      session: `${salt}${o.session}`,
+      session: o.dryRun ? rng.hex(8) : aliasOf(o.session),
+      callPrefix: rng.hex(8),
       traceparent: task.trace?.traceparent,
       timers: {},
       legs: new Map(),
@@ -193,6 +205,7 @@ export function createRouter(config: RouterConfig): Router {
     changed: (session) => sessions.changed(session),
     disposed(session) {
       sessions.remove(session);
+      aliases.delete(session.id);
       desk.forget(`session:${session.id}`);
     },
   };

@@ -20,8 +20,10 @@ export interface StreamHost {
   readonly tenant: string;
   readonly qos: Qos;
   readonly taskType: string;
-  /** A keyed hash of the session for adapters. */
+  /** The session's name for adapters: random, so that it tells nothing of the client's own ids (B.5). */
   readonly session: string;
+  /** What names of this stream's calls begin with: random, for the same reason (B.7). */
+  readonly callPrefix: string;
   readonly traceparent: string | undefined;
   readonly timers: Partial<Record<TimerName, () => void>>;
   /** By leg; null while the call is on its way. */

@@ -30,7 +30,7 @@ export function openLeg(tools: Tools, host: StreamHost, effect: Start): void {
       }
       const handle = port.open(
         {
-          callId: `${key}!${leg}`,
+          callId: `${host.callPrefix}.${leg}`,
           session: host.session,
           qos: effect.qos,
           attempt: effect.attempt,

@@ -319,6 +319,21 @@ describe("the main job on virtual time", () => {
     await sim.router.close();
   });
 
+  it("B.7, B.5: what adapters are told of the origin is the router's own, and differs by call", async () => {
+    const sim = createSimulation({ adapters: [talker("a", "x"), talker("b", "x")] });
+    const sockets = [sim.connect(), sim.connect()];
+    for (const socket of sockets) {
+      socket.send(syn({ session: "secret-session", stream: "secret-stream", meta: { strategy: "fanout" } }));
+      await sim.clock.until(ended(socket, "secret-stream"));
+    }
+    const calls = [...sim.adapters.values()].flatMap((adapter) => adapter.calls);
+    expect(new Set(calls.map(({ callId }) => callId)).size).toBe(4);
+    // One name a session, and none of the client's own.
+    expect(new Set(calls.map(({ session }) => session)).size).toBe(2);
+    for (const { callId, session } of calls) expect(`${callId} ${session}`).not.toMatch(/secret/);
+    await sim.router.close();
+  });
+
   it("control.plan tells policy, estimates and rungs to clients that said HELLO, and only to them (A2.4)", async () => {
     const sim = createSimulation({ adapters: [talker("a", "answer")] });
     const socket = sim.connect();
