@@ -4,6 +4,7 @@ import { ensureInstalled, progress, root, run } from "./lib.mjs";
 
 const steps = [
   ["generate", "npm", ["run", "generate", "--silent"]],
+  ["compatibility", "npm", ["run", "breaking", "--silent", "--workspace", "atp-protocol"]],
   ["specification", process.execPath, ["scripts/spec-requirements.mjs"]],
   ["format", "npm", ["run", "format:check", "--silent"]],
   ["lint", "npm", ["run", "lint", "--silent"]],

@@ -1,32 +1,7 @@
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
+import { start as startProgram } from "../../../router/test/support/process.js";
 
-const program = fileURLToPath(new URL("../dist/main.js", import.meta.url));
-
-/** Starts the built program with nothing in its environment but what is given. */
-function start(env: Record<string, string>) {
-  if (!existsSync(program)) throw new Error(`${program} is not built: run \`npm run build\` first`);
-  const child = spawn(process.execPath, [program], { env: { PATH: process.env["PATH"] ?? "", ...env } });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  let stdout = "";
-  let stderr = "";
-  child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
-  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) =>
-    child.on("close", (code) => resolve({ code, stdout, stderr })),
-  );
-  const url = new Promise<string>((resolve) =>
-    child.stdout.on("data", (data: Buffer) => {
-      stdout += data.toString();
-      const ready = /^listening on (http:\/\/\S+)$/m.exec(stdout);
-      if (ready?.[1] !== undefined) resolve(ready[1]);
-    }),
-  );
-  const ready = Promise.race([url, ended.then(({ stderr: text }) => Promise.reject(new Error(text)))]);
-  ready.catch(() => undefined);
-  return { child, ready, ended };
-}
+const start = (env: Readonly<Record<string, string>>) => startProgram("examples/adapters/openai", env);
 
 const env = { OPENAI_BASE_URL: "http://127.0.0.1:9/v1" };
 

@@ -1,34 +1,11 @@
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AdapterService } from "atp-protocol/adapter";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
+import { start as startProgram } from "../../../router/test/support/process.js";
 
-/** Starts a built example with nothing in its environment but what is given. */
-function start(example: string, env: Record<string, string>) {
-  const program = fileURLToPath(new URL(`../../${example}/dist/main.js`, import.meta.url));
-  if (!existsSync(program)) throw new Error(`${program} is not built: run \`npm run build\` first`);
-  const child = spawn(process.execPath, [program], { env: { PATH: process.env["PATH"] ?? "", ...env } });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  let stdout = "";
-  let stderr = "";
-  child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
-  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) =>
-    child.on("close", (code) => resolve({ code, stdout, stderr })),
-  );
-  const url = new Promise<string>((resolve) =>
-    child.stdout.on("data", (data: Buffer) => {
-      stdout += data.toString();
-      const ready = /^listening on (http:\/\/\S+)$/m.exec(stdout);
-      if (ready?.[1] !== undefined) resolve(ready[1]);
-    }),
-  );
-  const ready = Promise.race([url, ended.then(({ stderr: text }) => Promise.reject(new Error(text)))]);
-  ready.catch(() => undefined);
-  return { child, ready, ended };
-}
+const start = (adapter: string, env: Readonly<Record<string, string>>) =>
+  startProgram(`examples/adapters/${adapter}`, env);
 
 /** The places that an adapter cites for a question. */
 async function citations(url: string, prompt: string): Promise<string[]> {

@@ -6,7 +6,8 @@ import type { BudgetRefusal, Limits, Ms } from "../model/index.js";
 import type { StreamEffect } from "./events.js";
 import { failureOf } from "./failures.js";
 import { conclude, fail, finalContent } from "./finish.js";
-import { addLeg, reserve, skipped } from "./legs.js";
+import { addLeg, reserve } from "./legs.js";
+import { skipped } from "./settlement.js";
 import type { Leg, StreamState } from "./state.js";
 
 type Out = StreamEffect[];

@@ -3,7 +3,7 @@ import { errorClasses } from "atp-protocol";
 import type { Verdict } from "../consensus/index.js";
 import type { Ms } from "../model/index.js";
 import type { StreamEffect } from "./events.js";
-import { abandon } from "./legs.js";
+import { abandon } from "./settlement.js";
 import type { StreamState } from "./state.js";
 import { telemetry } from "./telemetry.js";
 

@@ -34,6 +34,8 @@ export interface Leg {
   /** How often a hold was asked since it last fitted or had to wait. */
   holdAttempts: number;
   held: Amounts;
+  /** The hold that the call was sent with, before any extension. */
+  granted: Amounts;
   maxOutputTokens: number;
   /** How often the open hold was extended, and whether an extension is on its way. */
   extensions: number;
