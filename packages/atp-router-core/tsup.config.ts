@@ -5,6 +5,7 @@ export default defineConfig(
   library({
     index: "src/index.ts",
     "node/index": "src/node/index.ts",
+    "oidc/index": "src/oidc/index.ts",
     "policy/index": "src/policy/index.ts",
     "testing/index": "src/testing/index.ts",
   }),

@@ -8,6 +8,22 @@ export interface Principal {
   readonly tenant: string;
   readonly subject: string;
   readonly roles: readonly string[];
+  /** What it may do, by {@link Scope} names. Absent: everything. */
+  readonly scopes?: readonly string[];
+  /** Ceilings over everything that runs for it at once or ever, beside its tenant's. */
+  readonly limits?: Limits;
+  /** Lanes it may use. Absent: its tenant's. */
+  readonly lanes?: readonly Lane[];
+}
+
+/** Rights of a principal: to run streams and dry runs; to read metrics, lanes, adapters and budgets. */
+export type Scope = "stream" | "observe";
+
+/** Whether a principal may do something. */
+export function may(principal: Principal, scope: Scope): boolean {
+  return (
+    principal.scopes === undefined || principal.scopes.includes(scope) || principal.scopes.includes(`atp:${scope}`)
+  );
 }
 
 /** Counted things: parallel calls, tokens, micro-dollars. Integers >= 0. */

@@ -24,6 +24,44 @@ const budget = z.strictObject({
 
 const laneConfig = z.strictObject({ weight: positive.optional(), reserved: uint.optional() });
 
+const names = z.array(z.string().min(1));
+
+/** Who may come in: tokens of an issuer, static keys, or both. */
+const authConfig = z.strictObject({
+  /** Lets everyone in as the tenant `default`, also beyond loopback. */
+  allow_anonymous: z.boolean().optional(),
+  issuer: url.optional(),
+  audience: z.union([z.string().min(1), names.min(1)]).optional(),
+  jwks_url: url.optional(),
+  algorithms: names.min(1).optional(),
+  types: names.min(1).optional(),
+  clock_tolerance_s: uint.max(600).optional(),
+  default_tenant: z.string().min(1).optional(),
+  claims: z
+    .strictObject({
+      tenant: z.string().min(1).optional(),
+      subject: z.string().min(1).optional(),
+      roles: z.string().min(1).optional(),
+      scopes: z.string().min(1).optional(),
+    })
+    .optional(),
+  keys: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/^[A-Za-z0-9.-]{1,64}$/, "must be 1 to 64 letters, digits, dots and hyphens"),
+        hash: z.string().regex(/^sha256:[0-9a-f]{64}$/, "must be sha256: and 64 hexadecimal digits"),
+        tenant: z.string().min(1),
+        subject: z.string().min(1).optional(),
+        roles: names.optional(),
+        scopes: z.array(z.enum(["stream", "observe"])).optional(),
+        expires_at: z.iso.datetime({ offset: true }).optional(),
+        limits: budget.optional(),
+        lanes: z.array(lane).min(1).optional(),
+      }),
+    )
+    .optional(),
+});
+
 /** Every key of the configuration file (part D). A wrong one is named by its path. */
 export const configSchema = z.strictObject({
   adapters: z
@@ -105,7 +143,7 @@ export const configSchema = z.strictObject({
     .optional(),
   allow_tools: z.array(z.string()).optional(),
   memory: z.strictObject({ url: url.optional(), token: z.string().optional() }).optional(),
-  auth: z.strictObject({ allow_anonymous: z.boolean().optional() }).optional(),
+  auth: authConfig.optional(),
   server: z
     .strictObject({ allowed_origins: z.array(z.string()).optional(), allowed_hosts: z.array(z.string()).optional() })
     .optional(),
@@ -116,9 +154,6 @@ export type ConfigFile = z.infer<typeof configSchema>;
 
 /** Keys of part D that this build has no feature for: they are refused by name, never ignored. */
 export const lackingKeys: Readonly<Record<string, string>> = {
-  "auth.issuer": "identity by OIDC",
-  "auth.audience": "identity by OIDC",
-  "auth.keys": "static keys",
   learning: "learning",
   telemetry: "OpenTelemetry",
   redis: "Redis",
@@ -127,7 +162,5 @@ export const lackingKeys: Readonly<Record<string, string>> = {
 /** Variables of part D that this build has no feature for. */
 export const lackingVariables: Readonly<Record<string, string>> = {
   REDIS_URL: "Redis",
-  AUTH_ISSUER: "identity by OIDC",
-  AUTH_AUDIENCE: "identity by OIDC",
   OTEL_EXPORTER_OTLP_ENDPOINT: "OpenTelemetry",
 };

@@ -15,6 +15,8 @@ export interface ProcessConfig {
   readonly adapterEndpoints: readonly string[];
   readonly memoryUrl: string | undefined;
   readonly opaUrl: string | undefined;
+  /** The issuer whose tokens are taken, and what their `aud` must name. */
+  readonly issuer: { readonly url: string; readonly audience: string | readonly string[] } | undefined;
   readonly file: ConfigFile;
 }
 
@@ -57,11 +59,15 @@ function read(env: Env): ProcessConfig {
     adapterEndpoints: endpoints(variable(env, "ADAPTER_ENDPOINTS")),
     memoryUrl: urlOf(env, "MEMORY_GATEWAY_URL") ?? file.memory?.url,
     opaUrl: urlOf(env, "OPA_URL") ?? file.policy?.url,
+    issuer: issuerOf(env, file),
     file,
   };
-  if (!isLoopback(host) && file.auth?.allow_anonymous !== true) {
+  const identity = config.issuer !== undefined || (file.auth?.keys?.length ?? 0) > 0;
+  if (identity && file.auth?.allow_anonymous === true)
+    throw new ConfigError("auth.allow_anonymous is true beside an issuer or keys. Remove one of them.");
+  if (!isLoopback(host) && !identity && file.auth?.allow_anonymous !== true) {
     throw new ConfigError(
-      `HOST is ${quote(host)}, beyond loopback, and there is no identity: anybody could spend. Set auth.allow_anonymous: true in ATP_CONFIG if that is meant.`,
+      `HOST is ${quote(host)}, beyond loopback, and there is no identity: anybody could spend. Set AUTH_ISSUER and AUTH_AUDIENCE, or auth.keys in ATP_CONFIG, or auth.allow_anonymous: true if that is meant.`,
     );
   }
   const wrong = contradiction(file, config.opaUrl);
@@ -75,6 +81,23 @@ function read(env: Env): ProcessConfig {
 function variable(env: Env, name: string): string | undefined {
   const value = env[name]?.trim();
   return value === "" ? undefined : value;
+}
+
+function issuerOf(env: Env, { auth }: ConfigFile): ProcessConfig["issuer"] {
+  const url = urlOf(env, "AUTH_ISSUER") ?? auth?.issuer;
+  const audience = variable(env, "AUTH_AUDIENCE") ?? auth?.audience;
+  if (url !== undefined && audience !== undefined) return { url, audience };
+  if (url !== undefined)
+    throw new ConfigError(
+      "An issuer is set without AUTH_AUDIENCE or auth.audience: its tokens for others would be taken.",
+    );
+  if (audience !== undefined) throw new ConfigError("An audience is set without AUTH_ISSUER or auth.issuer.");
+  const { jwks_url, algorithms, types, claims, default_tenant, clock_tolerance_s } = auth ?? {};
+  const useless = Object.entries({ jwks_url, algorithms, types, claims, default_tenant, clock_tolerance_s }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (useless !== undefined) throw new ConfigError(`auth.${useless[0]} is for tokens of an issuer, but none is set.`);
+  return undefined;
 }
 
 function quote(text: string): string {

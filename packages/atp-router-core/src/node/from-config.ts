@@ -1,5 +1,5 @@
 import type { Limits, Route } from "../model/index.js";
-import type { Observer, PolicyPort } from "../ports/index.js";
+import type { IdentityPort, Observer, PolicyPort } from "../ports/index.js";
 import { celPolicy, opaPolicy } from "../policy/index.js";
 import { createRouter } from "../runtime/index.js";
 import type { Lease, Router, RouterConfig, TenantConfig } from "../runtime/index.js";
@@ -13,12 +13,21 @@ import { httpMemory } from "./http-memory.js";
 /** Hears of what an adapter does wrong but can be worked with. */
 export type AdapterWarning = (adapter: string, message: string) => void;
 
-/** A router as a process configuration describes it. @throws Error when a policy rule does not compile */
-export function routerFromConfig(config: ProcessConfig, observer?: Observer, warn?: AdapterWarning): Router {
-  return createRouter(routerConfig(config, observer, warn));
+/**
+ * A router as a process configuration describes it.
+ * @param identity from `identityFromConfig`, when the configuration names one
+ * @throws Error when a policy rule does not compile
+ */
+export function routerFromConfig(
+  config: ProcessConfig,
+  observer?: Observer,
+  warn?: AdapterWarning,
+  identity?: IdentityPort,
+): Router {
+  return createRouter({ ...routerConfig(config, observer, warn), ...(identity === undefined ? {} : { identity }) });
 }
 
-/** The same as a value, to change before `createRouter`. */
+/** The same as a value without identity, to change before `createRouter`. */
 export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: AdapterWarning): RouterConfig {
   const { file } = config;
   const warning = (url: string): Pick<GrpcAdapterOptions, "warn"> =>
@@ -111,7 +120,8 @@ function tenantsOf(tenants: NonNullable<ConfigFile["tenants"]>): Record<string, 
   );
 }
 
-function ceilings(window: {
+/** A window of the configuration file as ceilings. */
+export function ceilings(window: {
   max_parallel?: number | undefined;
   max_tokens?: number | undefined;
   max_usd_micros?: number | undefined;

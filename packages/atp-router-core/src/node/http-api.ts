@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AtpError, decodeFrame, errorClasses } from "atp-protocol";
 import type { ErrorContent } from "atp-protocol";
-import type { Principal } from "../model/index.js";
+import { may } from "../model/index.js";
+import type { Principal, Scope } from "../model/index.js";
 import type { AdapterView, ExplainRequest, Router } from "../runtime/index.js";
 
 const MAX_BODY_BYTES = 1_048_576;
@@ -18,6 +19,8 @@ interface Route {
   readonly method: "GET" | "POST";
   /** Answers without credentials: only what a load balancer asks. */
   readonly open?: true;
+  /** What the caller must be allowed to do. @default "observe" */
+  readonly needs?: Scope;
   readonly handle: (request: IncomingMessage, response: ServerResponse, principal?: Principal) => Promise<void>;
 }
 
@@ -166,6 +169,7 @@ export function httpApi(
     "/v1/lanes": get(() => router.view().lanes),
     "/v1/explain": {
       method: "POST",
+      needs: "stream",
       handle: async (request, response) => {
         const answer = await router.explain(explainRequest(await textOf(request)), bearer(request));
         if ("error" in answer) refuse(response, answer.error as ErrorContent);
@@ -199,7 +203,12 @@ export function httpApi(
       return;
     }
     const allowed = route.open === true ? Promise.resolve(undefined) : router.authenticate(bearer(request));
-    const answered = allowed.then((principal) => route.handle(request, response, principal));
+    const answered = allowed.then((principal) => {
+      const scope = route.needs ?? "observe";
+      if (principal !== undefined && !may(principal, scope))
+        throw new AtpError("EPOLICY", `These credentials may not ask for ${path}: they lack the scope \`${scope}\`.`);
+      return route.handle(request, response, principal);
+    });
     answered.catch((error: unknown) => {
       if (response.headersSent) response.destroy();
       else refuse(response, AtpError.from(error));

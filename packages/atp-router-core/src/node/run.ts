@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { readConfig } from "./config.js";
 import type { ProcessConfig } from "./config.js";
 import { routerFromConfig } from "./from-config.js";
+import { identityFromConfig } from "./identity-from-config.js";
 import { listen } from "./listen.js";
 import { createLogger, logObserver, observers } from "./log.js";
 import { createMetrics } from "./metrics.js";
@@ -20,8 +21,11 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
   const log = createLogger(config.logLevel);
   const metrics = createMetrics();
   try {
-    const router = routerFromConfig(config, observers(logObserver(log), metrics.observer), (adapter, reason) =>
-      log.warn({ adapter, reason }, "adapter answered out of bounds"),
+    const router = routerFromConfig(
+      config,
+      observers(logObserver(log), metrics.observer),
+      (adapter, reason) => log.warn({ adapter, reason }, "adapter answered out of bounds"),
+      await identityFromConfig(config),
     );
     metrics.follow(router);
     const server = config.file.server;
@@ -83,10 +87,20 @@ function refuse(message: string): void {
 function describe(config: ProcessConfig, log: Logger): void {
   const embedded = [
     "budgets in process memory",
-    "everyone is the tenant default",
+    identityLine(config),
     config.opaUrl === undefined ? "embedded policy (CEL)" : `policy by OPA at ${config.opaUrl}`,
   ];
   embedded.push(config.memoryUrl === undefined ? "no shared memory" : `shared memory at ${config.memoryUrl}`);
   const adapters = config.adapterEndpoints.length + (config.file.adapters?.length ?? 0);
   log.info({ adapters, host: config.host }, `router runs with ${embedded.join(", ")}`);
+}
+
+function identityLine({ issuer, file }: ProcessConfig): string {
+  const keys = file.auth?.keys?.length ?? 0;
+  if (issuer === undefined && keys === 0) return "everyone is the tenant default";
+  const parts = [
+    ...(issuer === undefined ? [] : [`tokens of ${issuer.url}`]),
+    ...(keys === 0 ? [] : [`${keys} static ${keys === 1 ? "key" : "keys"}`]),
+  ];
+  return `identity by ${parts.join(" and ")}`;
 }

@@ -1,6 +1,6 @@
 import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
-import { fromWindow } from "../model/index.js";
+import { fromWindow, may } from "../model/index.js";
 import type { Principal } from "../model/index.js";
 import { createRouterMachine } from "../router/index.js";
 import { matchRoute } from "../routing/index.js";
@@ -101,8 +101,10 @@ export function createRouter(config: RouterConfig): Router {
   function open(o: Opened, principal: Principal): void {
     if (draining) throw new AtpError("EDRAINING", "The router shuts down. Ask again elsewhere.");
     const asked = parseTask(o.parse);
+    if (!may(principal, "stream"))
+      throw new AtpError("EPOLICY", "These credentials may not run streams: they lack the scope `stream`.");
     const tenant = config.tenants?.[principal.tenant];
-    const qos = lowered(o.parse.qos, tenant?.lanes);
+    const qos = lowered(lowered(o.parse.qos, tenant?.lanes), principal.lanes);
     const route = matchRoute(config.routes ?? [], asked, qos);
     // The client's own strategy wins over the route's.
     const task =
@@ -130,6 +132,15 @@ export function createRouter(config: RouterConfig): Router {
       window: fromWindow(o.frame.window, o.sessionLimits),
       scopes: [
         { source: "session" as const, key: `session:${o.session}`, limits: o.sessionLimits },
+        ...(principal.limits === undefined
+          ? []
+          : [
+              {
+                source: "tenant" as const,
+                key: `subject:${principal.tenant}/${principal.subject}`,
+                limits: principal.limits,
+              },
+            ]),
         { source: "tenant" as const, key: `tenant:${principal.tenant}`, limits: tenant?.budget ?? {} },
       ],
       ...(route === undefined ? {} : { route }),
