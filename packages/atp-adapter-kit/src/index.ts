@@ -4,7 +4,9 @@
  */
 export { defineAdapter } from "./define-adapter.js";
 export { serveAdapter } from "./serve.js";
-export type { ServedAdapter, ServeOptions } from "./serve.js";
+export type { ServedAdapter, ServeOptions, ServeTls } from "./serve.js";
+export { OpenDoorError, sharedToken } from "./authorize.js";
+export type { Authorize, Caller } from "./authorize.js";
 export { ConfigError, integerSetting, readProcessConfig, runAdapter, setting } from "./run.js";
 export type { Environment, ProcessConfig } from "./run.js";
 export { AdapterError, adapterErrorCodes, isAdapterError } from "./errors.js";

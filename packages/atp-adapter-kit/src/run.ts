@@ -2,8 +2,10 @@
  * The process contract of part D for an adapter: configuration from the environment, one line when ready, one line
  * when not, an orderly end.
  */
+import { readFileSync } from "node:fs";
+import { type Authorize, sharedToken } from "./authorize.js";
 import { jsonLogger, type LogLevel, logLevels } from "./logger.js";
-import { type ServedAdapter, serveAdapter } from "./serve.js";
+import { type ServedAdapter, serveAdapter, type ServeTls } from "./serve.js";
 import type { Adapter } from "./types.js";
 
 /** Variables of a process. */
@@ -19,9 +21,16 @@ export interface ProcessConfig {
   readonly host: string;
   readonly port: number;
   readonly logLevel: LogLevel;
+  readonly tls?: ServeTls;
+  readonly authorize?: Authorize;
+  readonly allowAnonymous?: boolean;
 }
 
-/** Reads `HOST` (127.0.0.1), `PORT` (7070; 0 takes a free one) and `LOG_LEVEL` (info). @throws ConfigError */
+/**
+ * Reads `HOST` (127.0.0.1), `PORT` (7070; 0 takes a free one), `LOG_LEVEL` (info), and who may call: `TLS_CERT_FILE` and
+ * `TLS_KEY_FILE`, with `TLS_CA_FILE` for mutual TLS, `TOKEN_FILE` whose content every call must show, `ALLOW_ANONYMOUS`.
+ * @throws ConfigError
+ */
 export function readProcessConfig(env: Environment): ProcessConfig {
   const level = setting(env, "LOG_LEVEL") ?? "info";
   if (!isLogLevel(level)) {
@@ -31,7 +40,44 @@ export function readProcessConfig(env: Environment): ProcessConfig {
     host: setting(env, "HOST") ?? "127.0.0.1",
     port: integerSetting(env, "PORT", { min: 0, max: 65_535 }) ?? 7070,
     logLevel: level,
+    ...(flag(env, "ALLOW_ANONYMOUS") ? { allowAnonymous: true } : {}),
+    ...tlsOf(env),
+    ...tokenOf(env),
   };
+}
+
+function tlsOf(env: Environment): { readonly tls?: ServeTls } {
+  const cert = fileSetting(env, "TLS_CERT_FILE");
+  const key = fileSetting(env, "TLS_KEY_FILE");
+  const ca = fileSetting(env, "TLS_CA_FILE");
+  if (cert !== undefined && key !== undefined) return { tls: { cert, key, ...(ca === undefined ? {} : { ca }) } };
+  if (cert !== undefined || key !== undefined || ca !== undefined)
+    throw new ConfigError("TLS needs both TLS_CERT_FILE and TLS_KEY_FILE");
+  return {};
+}
+
+function tokenOf(env: Environment): { readonly authorize?: Authorize } {
+  const token = fileSetting(env, "TOKEN_FILE")?.trim();
+  if (token === "") throw new ConfigError("TOKEN_FILE is empty");
+  return token === undefined ? {} : { authorize: sharedToken(token) };
+}
+
+function fileSetting(env: Environment, name: string): string | undefined {
+  const path = setting(env, name);
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, "utf8");
+  } catch (thrown) {
+    throw new ConfigError(`${name} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+  }
+}
+
+function flag(env: Environment, name: string): boolean {
+  const value = setting(env, name) ?? "false";
+  if (value !== "true" && value !== "false") {
+    throw new ConfigError(`${name} must be true or false, got ${JSON.stringify(value)}`);
+  }
+  return value === "true";
 }
 
 /** A variable's value; unset and empty are both undefined. */
@@ -69,11 +115,10 @@ export async function runAdapter(
     const config = readProcessConfig(env);
     const adapter = typeof build === "function" ? await build(env) : build;
     const log = jsonLogger({ level: config.logLevel, base: { adapter: adapter.name } });
-    const served = await serveAdapter(adapter, { host: config.host, port: config.port, log }).catch(
-      (thrown: unknown) => {
-        throw listenError(thrown, config);
-      },
-    );
+    const { logLevel: _level, ...serving } = config;
+    const served = await serveAdapter(adapter, { ...serving, log }).catch((thrown: unknown) => {
+      throw listenError(thrown, config);
+    });
     log.info("ready", { url: served.url, tags: adapter.tags });
     process.stdout.write(`listening on ${served.url}\n`);
     return served;

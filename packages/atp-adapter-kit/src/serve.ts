@@ -1,10 +1,18 @@
 /**
  * An adapter on a port: gRPC over HTTP/2 without TLS, with health and reflection, and an orderly end.
  */
-import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import {
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type SecureServerOptions,
+  type ServerHttp2Session,
+} from "node:http2";
 import type { AddressInfo } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { type Authorize, authorizing, isLoopback, OpenDoorError } from "./authorize.js";
 import { AdapterService, file_atp_adapter_v1_adapter } from "atp-protocol/adapter";
 import { file_grpc_health_v1_health, Health } from "./gen/grpc/health/v1/health_pb.js";
 import { file_grpc_reflection_v1_reflection, ServerReflection } from "./gen/grpc/reflection/v1/reflection_pb.js";
@@ -22,8 +30,27 @@ import type { Adapter } from "./types.js";
 const maxRequestBytes = 16 * 1_024 * 1_024;
 const sessionGraceMs = 1_000;
 
+type AnyServer = Http2Server | Http2SecureServer;
+
+/** Certificates as PEM. */
+export interface ServeTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Callers must show a certificate of this authority (mutual TLS). @default they need none */
+  readonly ca?: string;
+}
+
 /** Options of {@link serveAdapter}. */
 export interface ServeOptions {
+  /** @default HTTP/2 without TLS */
+  readonly tls?: ServeTls;
+  /**
+   * Judges each call by the bearer token it shows; throws to refuse it. `grpc.health.v1` is answered without.
+   * @default every call is taken
+   */
+  readonly authorize?: Authorize;
+  /** Listen beyond loopback although callers show neither a certificate nor a token. @default false */
+  readonly allowAnonymous?: boolean;
   /** @default "127.0.0.1" */
   readonly host?: string;
   /** 0 takes a free one. @default 7070 */
@@ -48,16 +75,21 @@ export interface ServedAdapter {
 /**
  * Serves an adapter.
  *
+ * @throws Error when it would listen beyond loopback and anybody could call it
  * @throws the system's error when the address cannot be bound, such as `EADDRINUSE`
  */
 export async function serveAdapter(adapter: Adapter, options: ServeOptions = {}): Promise<ServedAdapter> {
   const { host = "127.0.0.1", port = 7070, drainMs = 10_000, handleSignals = true, log = silentLogger } = options;
+  const { tls, authorize } = options;
+  if (!isLoopback(host) && tls?.ca === undefined && authorize === undefined && options.allowAnonymous !== true)
+    throw new OpenDoorError(host);
   const service = createAdapterServer(adapter, { log, now: () => performance.now() });
   const shutdown = new AbortController();
-  const server = createServer(requestHandler(service, shutdown.signal));
+  const handler = requestHandler(service, shutdown.signal, authorize);
+  const server = tls === undefined ? createServer(handler) : createSecureServer(secureOptions(tls), handler);
   const sessions = trackSessions(server);
   const bound = await listen(server, host, port);
-  const url = `http://${host.includes(":") ? `[${host}]` : host}:${String(bound)}`;
+  const url = `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${String(bound)}`;
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
@@ -78,7 +110,15 @@ export async function serveAdapter(adapter: Adapter, options: ServeOptions = {})
   return { url, port: bound, close };
 }
 
-function requestHandler(service: AdapterServer, shutdownSignal: AbortSignal): ReturnType<typeof connectNodeAdapter> {
+function secureOptions({ cert, key, ca }: ServeTls): SecureServerOptions {
+  return { cert, key, ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }) };
+}
+
+function requestHandler(
+  service: AdapterServer,
+  shutdownSignal: AbortSignal,
+  authorize: Authorize | undefined,
+): ReturnType<typeof connectNodeAdapter> {
   const reflect = reflectionHandler([
     file_atp_adapter_v1_adapter,
     file_grpc_health_v1_health,
@@ -92,6 +132,7 @@ function requestHandler(service: AdapterServer, shutdownSignal: AbortSignal): Re
     shutdownSignal,
     // Chunks are small and the router is near: compressing them costs more than it saves.
     acceptCompression: [],
+    interceptors: authorize === undefined ? [] : [authorizing(authorize)],
     routes: (router) => {
       router.service(AdapterService, service.implementation);
       router.service(Health, healthService(service));
@@ -104,7 +145,7 @@ function requestHandler(service: AdapterServer, shutdownSignal: AbortSignal): Re
 async function drainAndStop(
   service: AdapterServer,
   shutdown: AbortController,
-  server: Http2Server,
+  server: AnyServer,
   sessions: ReadonlySet<ServerHttp2Session>,
   drainMs: number,
 ): Promise<void> {
@@ -119,7 +160,7 @@ async function drainAndStop(
   await stopped;
 }
 
-function trackSessions(server: Http2Server): ReadonlySet<ServerHttp2Session> {
+function trackSessions(server: AnyServer): ReadonlySet<ServerHttp2Session> {
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", (session) => {
     sessions.add(session);
@@ -130,7 +171,7 @@ function trackSessions(server: Http2Server): ReadonlySet<ServerHttp2Session> {
   return sessions;
 }
 
-function listen(server: Http2Server, host: string, port: number): Promise<number> {
+function listen(server: AnyServer, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => {

@@ -1,4 +1,5 @@
 import type { ConfigFile } from "./config-schema.js";
+import { isLoopback } from "./origin.js";
 
 /** Calls that run at once when `limits.max_concurrent_calls` says nothing. */
 const DEFAULT_SLOTS = 256;
@@ -19,14 +20,31 @@ export function contradiction(file: ConfigFile, opaUrl: string | undefined): str
 function ofAdapters(file: ConfigFile): string | undefined {
   const addresses = new Set<string>();
   const names = new Set<string>();
-  for (const [index, { url, name }] of (file.adapters ?? []).entries()) {
+  for (const [index, adapter] of (file.adapters ?? []).entries()) {
+    const { url, name } = adapter;
     const address = adapterAddress(url);
+    const wrong = ofService(adapter);
+    if (wrong !== undefined) return `adapters.${index}.${wrong}`;
     if (addresses.has(address)) return `adapters.${index}.url names ${address} a second time.`;
     addresses.add(address);
     if (name === undefined) continue;
     if (names.has(name)) return `adapters.${index}.name ${name} is the name of another adapter.`;
     names.add(name);
   }
+  return undefined;
+}
+
+/** What an adapter gets of the router's own credentials. */
+function ofService(adapter: NonNullable<ConfigFile["adapters"]>[number]): string | undefined {
+  const { url, tls, token_file, client_credentials } = adapter;
+  const secure = url.startsWith("https:");
+  if (tls !== undefined && !secure) return "tls is set, but its url is http:.";
+  if (tls !== undefined && (tls.cert_file === undefined) !== (tls.key_file === undefined))
+    return "tls has one of cert_file and key_file: mutual TLS needs both.";
+  if (token_file !== undefined && client_credentials !== undefined)
+    return "token_file is set beside client_credentials. Remove one of them.";
+  if ((token_file ?? client_credentials) !== undefined && !secure && !isLoopback(new URL(url).hostname))
+    return "url is http: beyond loopback, and would get the router's token in the clear. Use https:.";
   return undefined;
 }
 

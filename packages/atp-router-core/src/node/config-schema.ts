@@ -74,6 +74,25 @@ export const configSchema = z.strictObject({
         price: z.strictObject({ in: uint, out: uint }).optional(),
         max_parallel: positive.optional(),
         context_tokens: positive.optional(),
+        /** Files in PEM for `https:`; `cert_file` and `key_file` are the router's own, for mutual TLS. */
+        tls: z
+          .strictObject({
+            ca_file: z.string().min(1).optional(),
+            cert_file: z.string().min(1).optional(),
+            key_file: z.string().min(1).optional(),
+          })
+          .optional(),
+        /** What the router shows this adapter: a file that holds a token, or a client of an issuer. */
+        token_file: z.string().min(1).optional(),
+        client_credentials: z
+          .strictObject({
+            token_url: url,
+            client_id: z.string().min(1),
+            client_secret_file: z.string().min(1),
+            scope: z.string().min(1).optional(),
+            audience: z.string().min(1).optional(),
+          })
+          .optional(),
       }),
     )
     .optional(),

@@ -8,6 +8,7 @@ import type { ConfigFile } from "./config-schema.js";
 import type { ProcessConfig } from "./config.js";
 import { grpcAdapter } from "./grpc-adapter.js";
 import type { GrpcAdapterOptions } from "./grpc-adapter.js";
+import { serviceCredentials } from "./service-credentials.js";
 import { httpMemory } from "./http-memory.js";
 
 /** Hears of what an adapter does wrong but can be worked with. */
@@ -35,10 +36,11 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
   const listed = new Set(file.adapters?.map(({ url }) => adapterAddress(url)));
   const adapters = [
     ...(file.adapters ?? []).map(
-      ({ url, name, tags, price, max_parallel: maxParallel, context_tokens: contextTokens }) =>
+      ({ url, name, tags, price, max_parallel: maxParallel, context_tokens: contextTokens, ...service }) =>
         grpcAdapter({
           url: adapterAddress(url),
           ...warning(url),
+          ...serviceCredentials(service),
           ...(name === undefined ? {} : { name }),
           ...(tags === undefined ? {} : { tags }),
           ...(price === undefined ? {} : { price: { inPerMtok: price.in, outPerMtok: price.out } }),

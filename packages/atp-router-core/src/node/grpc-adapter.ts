@@ -18,8 +18,11 @@ import { framed } from "./grpc-framing.js";
 import { followCall } from "./grpc-leg.js";
 import { estimateRequest, streamRequest, toEstimate, toHealth } from "./grpc-messages.js";
 import { targetOf } from "./grpc-session.js";
+import type { TlsOptions } from "./grpc-session.js";
 import { broken, status } from "./grpc-status.js";
+import { isLoopback } from "./origin.js";
 import type { CallEnd } from "./grpc-status.js";
+import type { ServiceToken } from "./service-token.js";
 
 /** Where an adapter is, and what configuration says of it. What is absent it tells itself. */
 export interface GrpcAdapterOptions {
@@ -30,6 +33,10 @@ export interface GrpcAdapterOptions {
   readonly price?: Price;
   readonly maxParallel?: number;
   readonly contextTokens?: number;
+  /** Authorities, certificate and key for `https:`, asked at each connection. @default the authorities of Node */
+  readonly tls?: () => TlsOptions;
+  /** What each call shows as `authorization: Bearer`. @default nothing */
+  readonly token?: ServiceToken;
   /** Hears of what the adapter does wrong but can be worked with, each once. @default nobody */
   readonly warn?: (message: string) => void;
   /** The router's clock: deadlines are in its milliseconds. @default the system's */
@@ -54,7 +61,11 @@ const healthMethod = { name: "Health", input: HealthRequestSchema, output: Healt
  */
 export function grpcAdapter(adapter: string | GrpcAdapterOptions): AdapterPort {
   const options: GrpcAdapterOptions = typeof adapter === "string" ? { url: adapter } : adapter;
-  const channel = new GrpcChannel(targetOf(options.url), options.clock ?? systemClock());
+  const { token, tls } = options;
+  const target = targetOf(options.url);
+  if (token !== undefined && !target.secure && !isLoopback(target.host))
+    throw new TypeError(`${options.url} would get the router's token without TLS: use https:`);
+  const channel = new GrpcChannel({ ...target, ...(tls === undefined ? {} : { tls }) }, options.clock ?? systemClock());
   const told = new Set<string>();
 
   /** A bad member comes with each call: once is enough. */
@@ -65,24 +76,45 @@ export function grpcAdapter(adapter: string | GrpcAdapterOptions): AdapterPort {
     options.warn?.(message);
   }
 
+  /** @throws AdapterFailure while there is no token */
+  function withToken(metadata: OutgoingHttpHeaders): OutgoingHttpHeaders {
+    if (token !== undefined) metadata["authorization"] = `Bearer ${token()}`;
+    return metadata;
+  }
+
   return {
     id: options.url,
     configured: configuredOf(options),
     estimate: async (call, callOptions) =>
-      toEstimate(await unary(channel, estimateMethod, estimateRequest(call), metadataOf(call), callOptions), warn),
-    open: (task, sink) =>
-      followCall(
+      toEstimate(
+        await unary(channel, estimateMethod, estimateRequest(call), withToken(metadataOf(call)), callOptions),
+        warn,
+      ),
+    open(task, sink) {
+      let metadata: OutgoingHttpHeaders;
+      try {
+        metadata = withToken(metadataOf(task));
+      } catch (error) {
+        const { failure } = error as AdapterFailure;
+        queueMicrotask(() => sink.end({ failure }));
+        return { demand: () => undefined, cancel: () => undefined };
+      }
+      return followCall(
         (listener) => {
           const body = framed(toBinary(StreamRequestSchema, streamRequest(task)));
           const { deadlineAt } = task;
-          return channel.start({ path: `${service}Stream`, metadata: metadataOf(task), body, deadlineAt }, listener);
+          return channel.start({ path: `${service}Stream`, metadata, body, deadlineAt }, listener);
         },
         new PieceReader(warn),
         sink,
-      ),
+      );
+    },
     async health(callOptions) {
       try {
-        return toHealth(await unary(channel, healthMethod, create(HealthRequestSchema), {}, callOptions), warn);
+        return toHealth(
+          await unary(channel, healthMethod, create(HealthRequestSchema), withToken({}), callOptions),
+          warn,
+        );
       } catch (error) {
         const cause = (error as { cause?: Partial<CallEnd> }).cause;
         if (cause?.code === status.UNIMPLEMENTED) return { status: "READY", p95Ms: 0, errorRate: 0, info: {} };

@@ -13,8 +13,17 @@ export interface Target {
   readonly port: number;
   /** `host:port` as HTTP writes it. */
   readonly authority: string;
-  /** PEM of the authorities to trust, beside none. @default those of Node */
+  /** With TLS; asked at each connection, so that renewed files count. @default the authorities of Node, no certificate of our own */
+  readonly tls?: () => TlsOptions;
+}
+
+/** What a router shows and trusts on TLS connections, as PEM. */
+export interface TlsOptions {
+  /** The authorities to trust, beside none. @default those of Node */
   readonly ca?: string;
+  /** The router's own certificate chain and key, for mutual TLS. */
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /**
@@ -69,7 +78,7 @@ export class GrpcSession {
     private readonly clock: Clock,
     private readonly events: SessionEvents,
   ) {
-    const { host, port, ca } = target;
+    const { host, port } = target;
     // Its own socket, because a session that is not connected yet cannot be ended at once.
     this.socket = target.secure
       ? connectTls({
@@ -77,7 +86,7 @@ export class GrpcSession {
           port,
           ALPNProtocols: ["h2"],
           servername: serverName(host),
-          ...(ca === undefined ? {} : { ca }),
+          ...target.tls?.(),
         })
       : connectTcp({ host, port });
     this.session = connect(`${target.secure ? "https" : "http"}://${target.authority}`, {

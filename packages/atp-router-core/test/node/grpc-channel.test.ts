@@ -495,7 +495,7 @@ describe("the connection", () => {
     cleanups.push(() => server.kill());
     const to = (host: string, ca?: string): GrpcChannel => {
       const target = { secure: true, host, port: server.port, authority: `${host}:${server.port}` };
-      const channel = new GrpcChannel({ ...target, ...(ca === undefined ? {} : { ca }) }, clock);
+      const channel = new GrpcChannel({ ...target, ...(ca === undefined ? {} : { tls: () => ({ ca }) }) }, clock);
       cleanups.push(() => channel.close());
       return channel;
     };
@@ -517,7 +517,7 @@ describe("the connection", () => {
     cleanups.push(() => server.close());
     const { port } = server.address() as AddressInfo;
     const target = { secure: tls !== undefined, host: "127.0.0.1", port, authority: `127.0.0.1:${port}` };
-    const channel = new GrpcChannel({ ...target, ca: testCertificate }, clock);
+    const channel = new GrpcChannel({ ...target, tls: () => ({ ca: testCertificate }) }, clock);
     cleanups.push(() => channel.close());
     expect(await ask(channel).heard.ended()).toEqual(failed("unavailable", false, "cannot be reached"));
   });
