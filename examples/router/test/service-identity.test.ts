@@ -36,9 +36,9 @@ const adapter = defineAdapter({
 const own = { cert: testCertificate, key: testKey };
 
 async function served(options: ServeOptions): Promise<string> {
-  const { url, close } = await serveAdapter(adapter, { port: 0, handleSignals: false, drainMs: 0, ...options });
-  onTestFinished(() => close());
-  return url;
+  const server = await serveAdapter(adapter, { port: 0, handleSignals: false, drainMs: 0, ...options });
+  onTestFinished(() => server.close());
+  return server.url;
 }
 
 /** What a router with this entry under `adapters` hears of the adapter's health and of a call: `ok`, or why not. */
