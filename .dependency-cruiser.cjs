@@ -1,6 +1,6 @@
 /** Who may import whom. See ARCHITECTURE.md. */
 const core = "^packages/atp-router-core/src";
-const pure = "(model|money|lanes|routing|consensus|stream|router)";
+const pure = "(model|money|lanes|routing|consensus|learning|stream|router)";
 
 module.exports = {
   forbidden: [
@@ -56,9 +56,9 @@ module.exports = {
       name: "rooms-import-only-the-model",
       comment: "one room does not reach into another; the stream and the router compose them",
       severity: "error",
-      from: { path: `${core}/(money|lanes|routing|consensus)/` },
+      from: { path: `${core}/(money|lanes|routing|consensus|learning)/` },
       to: {
-        path: `${core}/(money|lanes|routing|consensus|stream|router)/`,
+        path: `${core}/(money|lanes|routing|consensus|learning|stream|router)/`,
         pathNot: [`${core}/$1/`, `${core}/money/index`],
       },
     },
@@ -72,7 +72,7 @@ module.exports = {
       name: "edges-import-ports-and-runtime",
       severity: "error",
       from: { path: `${core}/(node|policy|oidc|redis|otel|openai)/` },
-      to: { path: `${core}/(money|lanes|routing|consensus|stream|router)/` },
+      to: { path: `${core}/(money|lanes|routing|consensus|learning|stream|router)/` },
     },
     {
       name: "published-names-only",

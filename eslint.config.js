@@ -2,7 +2,7 @@ import tseslint from "typescript-eslint";
 
 const pureRooms = [
   "packages/atp-protocol/src/{frame,codec,endpoint}/**/*.ts",
-  "packages/atp-router-core/src/{model,money,lanes,routing,consensus,stream,router}/**/*.ts",
+  "packages/atp-router-core/src/{model,money,lanes,routing,consensus,learning,stream,router}/**/*.ts",
 ];
 
 export default tseslint.config(

@@ -4,6 +4,7 @@ import { library } from "../../tsup.base.js";
 export default defineConfig(
   library({
     index: "src/index.ts",
+    "learning/index": "src/learning/index.ts",
     "node/index": "src/node/index.ts",
     "oidc/index": "src/oidc/index.ts",
     "policy/index": "src/policy/index.ts",

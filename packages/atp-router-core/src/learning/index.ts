@@ -1,0 +1,24 @@
+/**
+ * What the router learns from outcomes: how far each adapter's vote counts, whom to ask next, and when an answer is good enough.
+ * Pure: values in, values out.
+ * @packageDocumentation
+ */
+export { decideNext, decideTask, drawOf, neutralTask, operatingPoint } from "./answer-policy.js";
+export type {
+  Aim,
+  AnswerCandidate,
+  AnswerPolicy,
+  CascadeRule,
+  DecideInput,
+  Decision,
+  OperatingPoint,
+  Rule,
+  TaskPolicy,
+  ValueRule,
+} from "./answer-policy.js";
+export { checkPolicy } from "./check-policy.js";
+export type { CheckedPolicy } from "./check-policy.js";
+export { promptFeatureNames, promptFeatures } from "./prompt-features.js";
+export type { PromptFeatures } from "./prompt-features.js";
+export { neutralVotes, posterior, promptEffect } from "./vote-model.js";
+export type { AnswerGroup, FeatureScale, Posterior, PromptEffect, SeenAnswer, VoteModel } from "./vote-model.js";
