@@ -27,6 +27,12 @@ export interface PolicyDecision {
   readonly requireTags?: readonly string[];
   /** Answers that must agree. */
   readonly quorum?: number;
+  /** Kinds of secrets and personal data to take out of the prompt before anything reads it; true: all that are known. */
+  readonly redact?: true | readonly string[];
+  /** What must not see the data: logs of prompts, shared memory. */
+  readonly forbid?: readonly ("log" | "memory")[];
+  /** The engine's own name of this decision, for its log. */
+  readonly decisionId?: string;
   /** Which engine decided, such as `cel`, `opa`. */
   readonly engine: string;
 }

@@ -49,12 +49,23 @@ function ofService(adapter: NonNullable<ConfigFile["adapters"]>[number]): string
 }
 
 function ofPolicy({ policy = {}, tenants, allow_tools }: ConfigFile, opaUrl: string | undefined): string | undefined {
-  const { engine, rules, path, timeout_ms, token } = policy;
+  const { engine, rules, path, timeout_ms, token, cache_ms, file, entrypoint } = policy;
+  const set = (keys: object): string | undefined => Object.entries(keys).find(([, value]) => value !== undefined)?.[0];
   if (opaUrl === undefined) {
     if (engine === "opa") return "policy.engine is opa, but neither OPA_URL nor policy.url says where it is.";
-    const useless = Object.entries({ path, timeout_ms, token }).find(([, value]) => value !== undefined);
-    return useless && `policy.${useless[0]} is for the engine opa, but the engine is cel.`;
+    const useless = set({ path, timeout_ms, token, cache_ms });
+    if (useless !== undefined) return `policy.${useless} is for the engine opa, but the engine is ${engine ?? "cel"}.`;
   }
+  if (engine === "wasm") {
+    if (opaUrl !== undefined) return "policy.engine is wasm, but an OPA URL is set. Remove one of them.";
+    if (file === undefined) return "policy.engine is wasm, but policy.file does not say what `opa build -t wasm` made.";
+    if (rules !== undefined || allow_tools !== undefined)
+      return `${rules === undefined ? "allow_tools" : "policy.rules"} is for the engine cel, but the engine is wasm.`;
+    return undefined;
+  }
+  const module = set({ file, entrypoint });
+  if (module !== undefined) return `policy.${module} is for the engine wasm. Set policy.engine: wasm.`;
+  if (opaUrl === undefined) return undefined;
   if (engine === "cel") return "policy.engine is cel, but an OPA URL is set. Set policy.engine: opa or unset it.";
   const tenant = Object.entries(tenants ?? {}).find(([, own]) => own.allow_tools !== undefined);
   const useless =

@@ -1,5 +1,6 @@
 import { strategies } from "atp-protocol";
 import * as z from "zod";
+import { redactKinds } from "../policy/index.js";
 
 const uint = z.int().min(0);
 const positive = z.int().min(1);
@@ -70,6 +71,8 @@ export const configSchema = z.strictObject({
         url: adapterUrl,
         name: z.string().min(1).optional(),
         tags: z.array(z.string()).optional(),
+        /** Where it runs; becomes the tag `region:<name>`. */
+        region: z.string().min(1).optional(),
         /** Micro-dollars per million tokens. */
         price: z.strictObject({ in: uint, out: uint }).optional(),
         max_parallel: positive.optional(),
@@ -152,14 +155,36 @@ export const configSchema = z.strictObject({
     .optional(),
   policy: z
     .strictObject({
-      engine: z.enum(["cel", "opa"]).optional(),
+      engine: z.enum(["cel", "opa", "wasm"]).optional(),
       rules: z.array(z.strictObject({ expr: z.string().min(1), reason: z.string().optional() })).optional(),
       url: url.optional(),
       path: z.string().startsWith("/").optional(),
       timeout_ms: positive.optional(),
       token: z.string().optional(),
+      /** How long OPA's decision counts for the same input. */
+      cache_ms: uint.max(3_600_000).optional(),
+      /** For `wasm`: what `opa build -t wasm` made, and the rule in it. */
+      file: z.string().min(1).optional(),
+      entrypoint: z.string().min(1).optional(),
     })
     .optional(),
+  /** What a `data_scope` label requires. Labels that are not here mean nothing, unless `strict`. */
+  data_scopes: z
+    .record(
+      z.string(),
+      z.strictObject({
+        require_tags: names.optional(),
+        region: z.string().min(1).optional(),
+        redact: z.union([z.literal(true), z.array(z.enum(redactKinds)).min(1)]).optional(),
+        forbid: z
+          .array(z.enum(["log", "memory"]))
+          .min(1)
+          .optional(),
+      }),
+    )
+    .optional(),
+  /** Labels that `data_scopes` does not name deny the request. */
+  data_scopes_strict: z.boolean().optional(),
   allow_tools: z.array(z.string()).optional(),
   memory: z.strictObject({ url: url.optional(), token: z.string().optional() }).optional(),
   auth: authConfig.optional(),

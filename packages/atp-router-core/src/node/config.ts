@@ -178,7 +178,6 @@ function refuseLacking(path: string, content: unknown): void {
   };
   for (const [key, feature] of Object.entries(lackingKeys))
     if (at(content, key.split(".")) !== undefined) lacks(key, feature);
-  if (at(content, ["policy", "engine"]) === "wasm") lacks("policy.engine: wasm", "WebAssembly policy engine");
   const routes = at(content, ["routes"]);
   if (Array.isArray(routes)) {
     for (const [i, route] of routes.entries())

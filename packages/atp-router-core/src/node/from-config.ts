@@ -1,13 +1,15 @@
-import type { Limits, Route } from "../model/index.js";
-import type { IdentityPort, Observer, PolicyPort } from "../ports/index.js";
-import { celPolicy, opaPolicy } from "../policy/index.js";
+import type { Route } from "../model/index.js";
+import type { Observer } from "../ports/index.js";
 import { createRouter } from "../runtime/index.js";
 import type { Lease, Router, RouterConfig, TenantConfig } from "../runtime/index.js";
 import { adapterAddress } from "./config-rules.js";
 import type { ConfigFile } from "./config-schema.js";
 import type { ProcessConfig } from "./config.js";
+import { ceilings } from "./config-window.js";
 import { grpcAdapter } from "./grpc-adapter.js";
 import type { GrpcAdapterOptions } from "./grpc-adapter.js";
+import { identityFromConfig } from "./identity-from-config.js";
+import { loadedPolicy, policyOf } from "./policy-from-config.js";
 import { serviceCredentials } from "./service-credentials.js";
 import { httpMemory } from "./http-memory.js";
 
@@ -16,19 +18,26 @@ export type AdapterWarning = (adapter: string, message: string) => void;
 
 /**
  * A router as a process configuration describes it.
- * @param identity from `identityFromConfig`, when the configuration names one
+ * @param ports what had to be waited for, from {@link portsFromConfig}
  * @throws Error when a policy rule does not compile
  */
 export function routerFromConfig(
   config: ProcessConfig,
   observer?: Observer,
   warn?: AdapterWarning,
-  identity?: IdentityPort,
+  ports: Partial<RouterConfig> = {},
 ): Router {
-  return createRouter({ ...routerConfig(config, observer, warn), ...(identity === undefined ? {} : { identity }) });
+  return createRouter({ ...routerConfig(config, observer, warn), ...ports });
 }
 
-/** The same as a value without identity, to change before `createRouter`. */
+/** The ports of a configuration that are loaded on use: identity by an issuer, policy as WebAssembly. @throws Error when one cannot be */
+export async function portsFromConfig(config: ProcessConfig): Promise<Partial<RouterConfig>> {
+  const identity = await identityFromConfig(config);
+  const policy = await loadedPolicy(config);
+  return { ...(identity === undefined ? {} : { identity }), ...(policy === undefined ? {} : { policy }) };
+}
+
+/** The same as a value without {@link portsFromConfig}, to change before `createRouter`. */
 export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: AdapterWarning): RouterConfig {
   const { file } = config;
   const warning = (url: string): Pick<GrpcAdapterOptions, "warn"> =>
@@ -36,13 +45,15 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
   const listed = new Set(file.adapters?.map(({ url }) => adapterAddress(url)));
   const adapters = [
     ...(file.adapters ?? []).map(
-      ({ url, name, tags, price, max_parallel: maxParallel, context_tokens: contextTokens, ...service }) =>
+      ({ url, name, tags, region, price, max_parallel: maxParallel, context_tokens: contextTokens, ...service }) =>
         grpcAdapter({
           url: adapterAddress(url),
           ...warning(url),
           ...serviceCredentials(service),
           ...(name === undefined ? {} : { name }),
-          ...(tags === undefined ? {} : { tags }),
+          ...(tags === undefined && region === undefined
+            ? {}
+            : { tags: [...(tags ?? []), ...(region === undefined ? [] : [`region:${region}`])] }),
           ...(price === undefined ? {} : { price: { inPerMtok: price.in, outPerMtok: price.out } }),
           ...(maxParallel === undefined ? {} : { maxParallel }),
           ...(contextTokens === undefined ? {} : { contextTokens }),
@@ -73,28 +84,6 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
   };
 }
 
-function policyOf({ file, opaUrl }: ProcessConfig): PolicyPort {
-  const { policy } = file;
-  if (opaUrl !== undefined) {
-    return opaPolicy({
-      url: opaUrl,
-      ...(policy?.path === undefined ? {} : { path: policy.path }),
-      ...(policy?.timeout_ms === undefined ? {} : { timeoutMs: policy.timeout_ms }),
-      ...(policy?.token === undefined ? {} : { token: policy.token }),
-    });
-  }
-  const rules = policy?.rules?.map(({ expr, reason }) => (reason === undefined ? { expr } : { expr, reason })) ?? [];
-  const common = celPolicy({ rules, ...(file.allow_tools === undefined ? {} : { allowTools: file.allow_tools }) });
-  const own = new Map<string, PolicyPort>();
-  for (const [tenant, { allow_tools: allowTools }] of Object.entries(file.tenants ?? {})) {
-    if (allowTools !== undefined) own.set(tenant, celPolicy({ rules, allowTools }));
-  }
-  return {
-    engine: common.engine,
-    decide: (input, options) => (own.get(input.principal.tenant) ?? common).decide(input, options),
-  };
-}
-
 type FileRoute = NonNullable<ConfigFile["routes"]>[number];
 
 function routeOf(route: FileRoute): Route {
@@ -120,19 +109,6 @@ function tenantsOf(tenants: NonNullable<ConfigFile["tenants"]>): Record<string, 
       { ...(budget === undefined ? {} : { budget: ceilings(budget) }), ...(lanes === undefined ? {} : { lanes }) },
     ]),
   );
-}
-
-/** A window of the configuration file as ceilings. */
-export function ceilings(window: {
-  max_parallel?: number | undefined;
-  max_tokens?: number | undefined;
-  max_usd_micros?: number | undefined;
-}): Limits {
-  return {
-    ...(window.max_parallel === undefined ? {} : { parallel: window.max_parallel }),
-    ...(window.max_tokens === undefined ? {} : { tokens: window.max_tokens }),
-    ...(window.max_usd_micros === undefined ? {} : { usdMicros: window.max_usd_micros }),
-  };
 }
 
 function leaseOf(lease: {

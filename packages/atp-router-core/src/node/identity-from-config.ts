@@ -1,7 +1,7 @@
 import type { IdentityPort } from "../ports/index.js";
 import type { ProcessConfig } from "./config.js";
 import type { ConfigFile } from "./config-schema.js";
-import { ceilings } from "./from-config.js";
+import { ceilings } from "./config-window.js";
 import { keyIdentity, keysOr } from "./key-identity.js";
 import type { StaticKey } from "./key-identity.js";
 

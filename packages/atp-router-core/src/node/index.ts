@@ -5,14 +5,13 @@
 export { readConfig } from "./config.js";
 export type { ConfigResult, ProcessConfig } from "./config.js";
 export type { ConfigFile } from "./config-schema.js";
-export { routerConfig, routerFromConfig } from "./from-config.js";
+export { portsFromConfig, routerConfig, routerFromConfig } from "./from-config.js";
 export type { AdapterWarning } from "./from-config.js";
 export { grpcAdapter } from "./grpc-adapter.js";
 export type { GrpcAdapterOptions } from "./grpc-adapter.js";
 export type { MetricsSource } from "./http-api.js";
 export { httpMemory } from "./http-memory.js";
 export type { HttpMemoryOptions } from "./http-memory.js";
-export { identityFromConfig } from "./identity-from-config.js";
 export { createKey, keyIdentity, keysOr } from "./key-identity.js";
 export type { KeyIdentityOptions, StaticKey } from "./key-identity.js";
 export { listen } from "./listen.js";

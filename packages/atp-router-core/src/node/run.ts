@@ -1,8 +1,7 @@
 import type { Logger } from "pino";
 import { readConfig } from "./config.js";
 import type { ProcessConfig } from "./config.js";
-import { routerFromConfig } from "./from-config.js";
-import { identityFromConfig } from "./identity-from-config.js";
+import { portsFromConfig, routerFromConfig } from "./from-config.js";
 import { listen } from "./listen.js";
 import { createLogger, logObserver, observers } from "./log.js";
 import { createMetrics } from "./metrics.js";
@@ -25,7 +24,7 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
       config,
       observers(logObserver(log), metrics.observer),
       (adapter, reason) => log.warn({ adapter, reason }, "adapter answered out of bounds"),
-      await identityFromConfig(config),
+      await portsFromConfig(config),
     );
     metrics.follow(router);
     const server = config.file.server;

@@ -3,12 +3,13 @@ import type { CelInput, CelResult, CelValue } from "@bufbuild/cel";
 import type { PolicyDecision, PolicyInput } from "../model/index.js";
 import type { PolicyPort } from "../ports/index.js";
 import { toDecision } from "./decision.js";
+import { stricter } from "./stricter.js";
 
 /** One rule of a CEL policy; every rule must allow. */
 export interface CelRule {
   /**
    * A CEL expression over `input` (see PolicyInput) and `allow_tools`. It gives true or false, or a map
-   * `{allow, reasons, lane, window, require_tags, quorum}`.
+   * `{allow, reasons, lane, window, require_tags, quorum, redact, forbid}`.
    */
   readonly expr: string;
   /** What a client reads when the rule says false. @default the expression */
@@ -29,8 +30,6 @@ interface Compiled {
 }
 
 const toolsRule = "input.tool_permissions.all(tool, tool in allow_tools)";
-const lanes = ["gold", "silver", "bronze"] as const;
-
 /**
  * The embedded policy: CEL in process (cel.dev). Without rules it allows the tool permissions of `allowTools` and denies others by
  * name. A rule that fails while it runs denies the request: the router fails closed.
@@ -59,7 +58,7 @@ export function celPolicy(options: CelPolicyOptions = {}): PolicyPort {
     }
     let decision: PolicyDecision = { allow: true, reasons: [], engine: "cel" };
     for (const compiled of rules) {
-      decision = both(
+      decision = stricter(
         decision,
         toDecision(
           evaluate(compiled, bindings),
@@ -91,33 +90,4 @@ function plain(value: CelValue): unknown {
       [...value].map(([name, member]) => [isCelUint(name) ? String(name.value) : String(name), plain(member)]),
     );
   return value;
-}
-
-/** Two decisions together: both must allow, and the stricter bound counts. */
-function both(a: PolicyDecision, b: PolicyDecision): PolicyDecision {
-  const least = (x: number | undefined, y: number | undefined): number | undefined =>
-    x === undefined ? y : y === undefined ? x : Math.min(x, y);
-  const lane = lanes[Math.max(lanes.indexOf(a.lane ?? "gold"), lanes.indexOf(b.lane ?? "gold"))];
-  const parallel = least(a.window?.parallel, b.window?.parallel);
-  const tokens = least(a.window?.tokens, b.window?.tokens);
-  const usdMicros = least(a.window?.usdMicros, b.window?.usdMicros);
-  const requireTags = [...new Set([...(a.requireTags ?? []), ...(b.requireTags ?? [])])];
-  const quorum = Math.max(a.quorum ?? 0, b.quorum ?? 0);
-  return {
-    allow: a.allow && b.allow,
-    reasons: [...a.reasons, ...b.reasons],
-    ...((a.lane ?? b.lane) === undefined || lane === undefined ? {} : { lane }),
-    ...(a.window === undefined && b.window === undefined
-      ? {}
-      : {
-          window: {
-            ...(parallel === undefined ? {} : { parallel }),
-            ...(tokens === undefined ? {} : { tokens }),
-            ...(usdMicros === undefined ? {} : { usdMicros }),
-          },
-        }),
-    ...(requireTags.length === 0 ? {} : { requireTags }),
-    ...(quorum === 0 ? {} : { quorum }),
-    engine: a.engine,
-  };
 }

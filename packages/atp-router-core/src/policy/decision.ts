@@ -12,6 +12,8 @@ const decisionSchema = z.looseObject({
   window: z.looseObject({ max_parallel: ceiling, max_tokens: ceiling, max_usd_micros: ceiling }).optional(),
   require_tags: z.array(z.string()).optional(),
   quorum: z.int().min(2).optional(),
+  redact: z.union([z.boolean(), z.array(z.string())]).optional(),
+  forbid: z.array(z.enum(["log", "memory"])).optional(),
 });
 
 /**
@@ -27,7 +29,7 @@ export function toDecision(answer: unknown, engine: string, denial: string): Pol
       `the ${engine} policy answered what is no decision: ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`,
     );
   }
-  const { allow, reasons, lane, window, require_tags: requireTags, quorum } = parsed.data;
+  const { allow, reasons, lane, window, require_tags: requireTags, quorum, redact, forbid } = parsed.data;
   return {
     allow,
     // A denial without a reason helps nobody.
@@ -44,6 +46,8 @@ export function toDecision(answer: unknown, engine: string, denial: string): Pol
         }),
     ...(requireTags === undefined ? {} : { requireTags }),
     ...(quorum === undefined ? {} : { quorum }),
+    ...(redact === undefined || redact === false ? {} : { redact }),
+    ...(forbid === undefined ? {} : { forbid }),
     engine,
   };
 }

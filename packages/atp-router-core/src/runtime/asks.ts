@@ -1,14 +1,20 @@
 import type { Failure, Limits, PolicyDecision } from "../model/index.js";
 import type { AdapterFailure, Clock, LedgerStore } from "../ports/index.js";
-import type { LimitSources, OuterScope, StreamEffect } from "../stream/index.js";
+import type { LimitSources, OuterScope, RedactedPrompt, StreamEffect } from "../stream/index.js";
 import type { Emit, StreamHost } from "./host.js";
+import { redactJson } from "../policy/redact.js";
+import { promptJsonOf } from "./request.js";
 import type { Tools } from "./tools.js";
 
 type Effect = Exclude<StreamEffect, { t: `lane.${string}` }>;
 
 export function askPolicy(tools: Tools, key: string, effect: Extract<Effect, { t: "policy.ask" }>): void {
   const { clock, emit, policy, limits } = tools;
-  const tell = (decision: PolicyDecision): void => emit({ t: "policy.decided", at: clock.now(), key, decision });
+  const tell = (decision: PolicyDecision): void => {
+    const redacted =
+      decision.allow && decision.redact !== undefined ? redactedPrompt(tools, key, decision.redact) : null;
+    emit({ t: "policy.decided", at: clock.now(), key, decision, ...(redacted === null ? {} : { redacted }) });
+  };
   const refuse = (error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
     emit({ t: "policy.failed", at: clock.now(), key, message });
@@ -20,6 +26,14 @@ export function askPolicy(tools: Tools, key: string, effect: Extract<Effect, { t
   } catch (error) {
     refuse(error);
   }
+}
+
+/** The prompt without what policy wants out of it. */
+function redactedPrompt(tools: Tools, key: string, kinds: true | readonly string[]): RedactedPrompt | null {
+  const task = tools.hosts.get(key)?.task;
+  if (task === undefined) return null;
+  const { value, found } = redactJson(task.content, tools.redactor, kinds === true ? undefined : kinds);
+  return { content: value, promptJson: promptJsonOf(value), found };
 }
 
 export function estimate(tools: Tools, host: StreamHost, effect: Extract<Effect, { t: "adapter.estimate" }>): void {

@@ -2,6 +2,7 @@ import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
 import { fromWindow, may } from "../model/index.js";
 import type { Principal } from "../model/index.js";
+import { redactText } from "../policy/redact.js";
 import { createRouterMachine } from "../router/index.js";
 import { matchRoute } from "../routing/index.js";
 import type { StreamKey } from "../stream/index.js";
@@ -72,6 +73,7 @@ export function createRouter(config: RouterConfig): Router {
     emit,
     adapters,
     policy,
+    redactor: config.redactor ?? redactText,
     memory,
     ledger,
     desk,
@@ -118,7 +120,7 @@ export function createRouter(config: RouterConfig): Router {
       output: o.output,
       tenant: principal.tenant,
       qos,
-      taskType: task.taskType,
+      task,
       session: o.dryRun ? rng.hex(8) : aliasOf(o.session),
       callPrefix: rng.hex(8),
       traceparent: task.trace?.traceparent,

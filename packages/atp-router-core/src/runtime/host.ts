@@ -1,6 +1,7 @@
 import type { Payload, Qos, StreamRef, Window } from "atp-protocol";
 import type { RouterEvent } from "../router/index.js";
 import type { StreamEnd, StreamKey, TimerName } from "../stream/index.js";
+import type { Task } from "../model/index.js";
 import type { LegHandle } from "../ports/index.js";
 
 /** Where a stream's output goes: a connection, or the answer of a dry run. */
@@ -19,7 +20,7 @@ export interface StreamHost {
   readonly output: StreamOutput;
   readonly tenant: string;
   readonly qos: Qos;
-  readonly taskType: string;
+  readonly task: Task;
   /** The session's name for adapters: random, so that it tells nothing of the client's own ids (B.5). */
   readonly session: string;
   /** What names of this stream's calls begin with: random, for the same reason (B.7). */

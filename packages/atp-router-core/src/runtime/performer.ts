@@ -159,7 +159,7 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
 function observeEnd(tools: Tools, host: StreamHost, end: Extract<Effect, { t: "stream.closed" }>): void {
   const { observer } = tools;
   if (observer === undefined) return;
-  const { key, tenant, qos, taskType } = host;
+  const { key, tenant, qos, task } = host;
   const outcome = end.by === "final" ? "final" : end.error.code;
   if (end.by === "error" && end.error.code === "EPOLICY") {
     observer.observe({
@@ -175,7 +175,7 @@ function observeEnd(tools: Tools, host: StreamHost, end: Extract<Effect, { t: "s
     tenant,
     qos,
     strategy: end.telemetry.strategy ?? "",
-    taskType,
+    taskType: task.taskType,
     outcome,
     telemetry: end.telemetry,
   });

@@ -47,7 +47,6 @@ export function parseTask({ meta, payload, qos, principal, resumable }: ParseOpt
   if (!parsedMeta.success) throw explain("meta", parsedMeta.error.issues);
   const content = parsedContent.data as RequestContent;
   const m = parsedMeta.data;
-  const { max_output_tokens: _clip, ...asked } = content;
   const memory = m.memory;
   if (memory !== undefined && memory.namespace.split("/")[0] !== principal.tenant) {
     throw new AtpError("ESEC", `meta.memory.namespace must start with your tenant, ${principal.tenant}.`, {
@@ -58,7 +57,7 @@ export function parseTask({ meta, payload, qos, principal, resumable }: ParseOpt
     taskType: m.task_type ?? "general",
     content,
     strategy: m.strategy ?? "auto",
-    promptJson: JSON.stringify(asked),
+    promptJson: promptJsonOf(content),
     toolPermissions: m.tool_permissions ?? [],
     dataScope: m.data_scope ?? [],
     meta: m,
@@ -77,4 +76,10 @@ export function parseTask({ meta, payload, qos, principal, resumable }: ParseOpt
     ...(m.trace === undefined ? {} : { trace: m.trace }),
     ...(m.idempotency_key === undefined ? {} : { idempotencyKey: m.idempotency_key }),
   } as Task;
+}
+
+/** A request's content as adapters get it, without its clip: the router writes that in for each call. */
+export function promptJsonOf(content: RequestContent): string {
+  const { max_output_tokens: _clip, ...asked } = content;
+  return JSON.stringify(asked);
 }

@@ -11,6 +11,7 @@ import type {
   PolicyPort,
   Rng,
 } from "../ports/index.js";
+import type { Redactor } from "../policy/redact.js";
 import type { BudgetView } from "./budget-view.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
 
@@ -58,6 +59,8 @@ export interface RouterConfig {
   readonly ledger?: LedgerStore;
   /** @default everyone is the tenant `default` */
   readonly identity?: IdentityPort;
+  /** Takes secrets and personal data out of prompts where policy says so. @default `redactText` of `atp-router-core/policy` */
+  readonly redactor?: Redactor;
   /** The first route that matches a task wins. @default none */
   readonly routes?: readonly Route[];
   readonly tenants?: Readonly<Record<string, TenantConfig>>;

@@ -1,4 +1,5 @@
 import type { AdapterPort, Clock, LedgerStore, MemoryPort, Observer, PolicyPort } from "../ports/index.js";
+import type { Redactor } from "../policy/redact.js";
 import type { Emit, StreamHost } from "./host.js";
 import type { LedgerDesk } from "./ledger-desk.js";
 import type { RouterLimits } from "./router.js";
@@ -9,6 +10,7 @@ export interface Tools {
   readonly emit: Emit;
   readonly adapters: ReadonlyMap<string, AdapterPort>;
   readonly policy: PolicyPort;
+  readonly redactor: Redactor;
   readonly memory: MemoryPort | undefined;
   readonly ledger: LedgerStore;
   readonly desk: LedgerDesk;

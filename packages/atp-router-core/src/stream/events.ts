@@ -17,6 +17,13 @@ import type {
   Task,
 } from "../model/index.js";
 
+/** A prompt without what policy wants out of it, and how often each kind was there. */
+export interface RedactedPrompt {
+  readonly content: Task["content"];
+  readonly promptJson: string;
+  readonly found: Readonly<Partial<Record<string, number>>>;
+}
+
 /** A stream's name inside a router: the session's epoch and the stream's own id. */
 export type StreamKey = string;
 
@@ -57,7 +64,7 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
   /** What the reader missed is gone for good: tell each adapter's text so far anew (A9.2). */
   | { readonly t: "client.gap" }
   | { readonly t: "client.window"; readonly limits: Limits }
-  | { readonly t: "policy.decided"; readonly decision: PolicyDecision }
+  | { readonly t: "policy.decided"; readonly decision: PolicyDecision; readonly redacted?: RedactedPrompt }
   | { readonly t: "policy.failed"; readonly message: string }
   | { readonly t: "memory.read"; readonly values: Readonly<Record<string, unknown>>; readonly problem?: string }
   | { readonly t: "memory.written"; readonly problem?: string }

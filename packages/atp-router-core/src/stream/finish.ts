@@ -54,7 +54,8 @@ export function conclude(s: StreamState, verdict: Verdict, stoppedBy: string, at
     record: record(s, "final", verdict),
   };
   const memory = s.opening.task.memory;
-  if (memory === undefined || memory.write.length === 0) {
+  const forbidden = s.policy?.forbid?.includes("memory") === true;
+  if (memory === undefined || memory.write.length === 0 || forbidden) {
     sendFinal(s, at, out);
     return;
   }

@@ -2,6 +2,7 @@
 export type {
   LimitSources,
   OuterScope,
+  RedactedPrompt,
   StreamEffect,
   StreamEnd,
   StreamEvent,

@@ -4,7 +4,7 @@ import type { Candidate, Dimension, Estimate, Failure, Limits, Ms, Plan, PolicyD
 import { planRoute } from "../routing/index.js";
 import { startRung } from "./advance.js";
 import { fail } from "./finish.js";
-import type { LimitSources, StreamEffect } from "./events.js";
+import type { LimitSources, RedactedPrompt, StreamEffect } from "./events.js";
 import type { StreamState } from "./state.js";
 
 type Out = StreamEffect[];
@@ -24,7 +24,13 @@ export function askPolicy(s: StreamState, out: Out): void {
 const lanes = ["gold", "silver", "bronze"] as const;
 
 /** Policy answered: a denial ends the stream, else estimates, memory and what is left of the windows are asked at once. */
-export function decided(s: StreamState, decision: PolicyDecision, at: Ms, out: Out): void {
+export function decided(
+  s: StreamState,
+  decision: PolicyDecision,
+  redacted: RedactedPrompt | undefined,
+  at: Ms,
+  out: Out,
+): void {
   s.policy = decision;
   if (!decision.allow) {
     const reasons = decision.reasons.length > 0 ? decision.reasons : ["denied by policy"];
@@ -42,6 +48,11 @@ export function decided(s: StreamState, decision: PolicyDecision, at: Ms, out: O
   }
   if (decision.lane !== undefined && lanes.indexOf(decision.lane) > lanes.indexOf(s.qos)) s.qos = decision.lane;
   if (decision.window !== undefined) s.window = lowest(s.window, decision.window);
+  if (redacted !== undefined) {
+    const { content, promptJson, found } = redacted;
+    s.opening = { ...s.opening, task: { ...s.opening.task, content, promptJson } };
+    s.redacted = found;
+  }
   if (!s.opening.dryRun) out.push({ key: s.key, t: "accept", qos: s.qos, window: toWindow(s.window) });
   s.phase = "asking";
   askEverything(s, out);
@@ -58,7 +69,9 @@ function askEverything(s: StreamState, out: Out): void {
     out.push({ key: s.key, t: "adapter.estimate", adapter: info.id, task, deadlineAt: s.opening.deadlineAt });
   }
   out.push({ key: s.key, t: "money.read", scopes: s.opening.scopes, window: s.window });
-  if (task.memory !== undefined && task.memory.read.length > 0 && !s.opening.dryRun) {
+  if (task.memory !== undefined && s.policy?.forbid?.includes("memory") === true) {
+    s.memoryNote = { skipped: "the data's scope forbids shared memory" };
+  } else if (task.memory !== undefined && task.memory.read.length > 0 && !s.opening.dryRun) {
     s.missing.memory = true;
     out.push({ key: s.key, t: "memory.read", namespace: task.memory.namespace, keys: task.memory.read });
   }
@@ -150,7 +163,14 @@ function boundBy(s: StreamState, dimension: Dimension): Readonly<Record<string, 
 /** What `control.plan` and `POST /v1/explain` tell: the decision, the quotes, the route and why. */
 export function planContent(s: StreamState, plan: Plan): Readonly<Record<string, unknown>> {
   return {
-    policy: { allow: true, reasons: s.policy?.reasons ?? [], engine: s.policy?.engine ?? "none" },
+    policy: {
+      allow: true,
+      reasons: s.policy?.reasons ?? [],
+      engine: s.policy?.engine ?? "none",
+      ...(s.policy?.decisionId === undefined ? {} : { decision_id: s.policy.decisionId }),
+      ...(s.redacted === undefined ? {} : { redacted: s.redacted }),
+      ...(s.policy?.forbid === undefined ? {} : { forbid: s.policy.forbid }),
+    },
     qos: s.qos,
     window: toWindow(s.window),
     candidates: s.candidates.map(candidateContent),

@@ -67,7 +67,9 @@ export interface Leg {
 export interface StreamState {
   readonly key: StreamKey;
   readonly openedAt: Ms;
-  readonly opening: StreamOpening;
+  opening: StreamOpening;
+  /** How often each kind was taken out of the prompt. */
+  redacted: Readonly<Partial<Record<string, number>>> | undefined;
   phase: "policy" | "asking" | "running" | "writing" | "ended";
   qos: Qos;
   window: Limits;
@@ -111,6 +113,7 @@ export function newStream(
     key,
     openedAt: at,
     opening,
+    redacted: undefined,
     phase: "policy",
     qos: opening.qos,
     window: opening.window,

@@ -28,7 +28,7 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
     case "stream.opened":
       return;
     case "policy.decided":
-      if (s.phase === "policy") decided(s, event.decision, at, out);
+      if (s.phase === "policy") decided(s, event.decision, event.redacted, at, out);
       return;
     case "policy.failed":
       if (s.phase !== "policy") return;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { createKey, identityFromConfig, listen, readConfig, routerFromConfig } from "../../src/node/index.js";
+import { createKey, listen, portsFromConfig, readConfig, routerFromConfig } from "../../src/node/index.js";
 import type { Listener } from "../../src/node/index.js";
 
 const ann = createKey("ann");
@@ -64,7 +64,7 @@ describe("a router with keys, from outside", () => {
   async function start(): Promise<string> {
     const result = read(keys);
     if (!result.ok) throw new Error(result.message);
-    const router = routerFromConfig(result.config, undefined, undefined, await identityFromConfig(result.config));
+    const router = routerFromConfig(result.config, undefined, undefined, await portsFromConfig(result.config));
     listener = await listen(router, { port: 0 });
     return listener.url;
   }
