@@ -1,4 +1,14 @@
 import { defineConfig } from "tsup";
 import { library } from "../../tsup.base.js";
 
-export default defineConfig(library({ index: "src/index.ts" }, "neutral"));
+export default defineConfig(
+  library(
+    {
+      index: "src/index.ts",
+      "react/index": "src/react/index.ts",
+      "ai/index": "src/ai/index.ts",
+      "cbor/index": "src/cbor/index.ts",
+    },
+    "neutral",
+  ),
+);

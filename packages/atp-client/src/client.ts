@@ -1,13 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { EventEmitter } from "eventemitter3";
 import type { AtpError, Frame, RequestContent, StatusContent, WelcomeContent } from "atp-protocol";
+import { Emitter } from "./emitter.js";
 import { Links } from "./links.js";
 import { openingOf, readOptions } from "./options.js";
 import type { ClientOptions, ClientState, Settings, StreamOptions } from "./options.js";
 import { abortError } from "./errors.js";
 import { LiveRun } from "./live-run.js";
-import { emitSafely } from "./run.js";
-import type { AtpRun } from "./run.js";
+import type { Opening } from "./live-run.js";
+import type { AtpRun, RunRef } from "./run.js";
 
 /** A frame as it crossed the wire, with tokens masked. */
 export interface FrameEvent {
@@ -25,6 +25,12 @@ export interface ClientListeners {
   welcome: (content: WelcomeContent) => void;
   /** The router's state, such as `DRAINING`. */
   status: (status: StatusContent) => void;
+  /** The router shuts down: new runs go elsewhere, and what runs moves to `resumeUrl`, or ends within `drainMs` (A9.6). */
+  goaway: (event: { readonly drainMs: number | undefined; readonly resumeUrl: string | undefined }) => void;
+  /** A run goes on after a lost connection, and nothing of it is missing. */
+  resumed: (event: { readonly run: AtpRun; readonly state: "live" | "finished" }) => void;
+  /** A run goes on after a lost connection, and pieces of it are lost; see the run's own `gap`. */
+  gap: (event: { readonly run: AtpRun }) => void;
   /** The router told an error of the connection that ended no run. */
   warning: (error: AtpError) => void;
 }
@@ -38,11 +44,19 @@ export interface AtpClient extends AsyncDisposable {
    * @param request a prompt, or the content of a request
    */
   stream(request: string | RequestContent, options?: StreamOptions): AtpRun;
+  /**
+   * Takes up a run that was detached, from its beginning, over a connection of its own.
+   * @throws TypeError for what is no reference. The run ends with `ERESUME` when the router has it no more.
+   */
+  attach(ref: RunRef, options?: { readonly signal?: AbortSignal }): AtpRun;
   on<Name extends keyof ClientListeners>(name: Name, listener: ClientListeners[Name]): this;
   once<Name extends keyof ClientListeners>(name: Name, listener: ClientListeners[Name]): this;
   off<Name extends keyof ClientListeners>(name: Name, listener: ClientListeners[Name]): this;
-  /** Cancels what still runs, closes the connection and ends the client for good. */
-  close(): Promise<void>;
+  /**
+   * Cancels what still runs, closes the connection and ends the client for good.
+   * @returns the runs that were never sent; each has its request in `unsent`.
+   */
+  close(): Promise<readonly AtpRun[]>;
 }
 
 /** How long `close` waits for the router to confirm what it cancels. */
@@ -59,34 +73,18 @@ export function createClient(options: ClientOptions): AtpClient {
 class Client implements AtpClient {
   readonly sessionId: string;
   readonly #settings: Settings;
-  readonly #emitter = new EventEmitter<ClientListeners>();
+  readonly #emitter = new Emitter<ClientListeners>();
   readonly #links: Links;
   readonly #runs = new Set<LiveRun>();
   #state: ClientState = { name: "idle" };
   #streams = 0;
-  #closing: Promise<void> | undefined;
+  #closing: Promise<readonly AtpRun[]> | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.sessionId = settings.sessionId;
-    const emitter = this.#emitter;
-    this.#links = new Links(settings, {
-      state: (state) => {
-        this.#setState(state);
-      },
-      inspected: () => emitter.listenerCount("frame") > 0,
-      frame: (event) => {
-        emitSafely(() => emitter.emit("frame", event));
-      },
-      welcome: (content) => {
-        emitSafely(() => emitter.emit("welcome", content));
-      },
-      status: (status) => {
-        emitSafely(() => emitter.emit("status", status));
-      },
-      warning: (error) => {
-        emitSafely(() => emitter.emit("warning", error));
-      },
+    this.#links = new Links(settings, this.#emitter, (state) => {
+      this.#setState(state);
     });
   }
 
@@ -96,7 +94,22 @@ class Client implements AtpClient {
 
   stream(request: string | RequestContent, options: StreamOptions = {}): AtpRun {
     this.#streams++;
-    const run = new LiveRun(`st${this.#streams}`, openingOf(request, options), options.signal, (waiting) => {
+    const run = this.#run(`st${this.#streams}`, openingOf(request, options), options.signal);
+    if (!run.settled) this.#links.submit(run);
+    return run;
+  }
+
+  attach(ref: RunRef, options: { readonly signal?: AbortSignal } = {}): AtpRun {
+    const { v, session_id, stream_id, resume_token } = ref as Partial<Record<keyof RunRef, unknown>>;
+    if (v !== 1 || ![session_id, stream_id, resume_token].every((part) => typeof part === "string" && part !== ""))
+      throw new TypeError("ref: not what detach() gave; it is {v: 1, session_id, stream_id, resume_token}");
+    const run = this.#run(ref.stream_id, null, options.signal);
+    if (!run.settled) this.#links.attach(run, ref);
+    return run;
+  }
+
+  #run(streamId: string, opening: Opening | null, signal: AbortSignal | undefined): LiveRun {
+    const run = new LiveRun(streamId, opening, signal, (waiting) => {
       this.#links.withdraw(waiting);
     });
     if (this.#closing !== undefined) run.giveUp(abortError("the client is closed", "no"));
@@ -106,39 +119,46 @@ class Client implements AtpClient {
       this.#runs.delete(run);
     };
     run.final().then(forget, forget);
-    this.#links.submit(run);
+    run.on("resumed", ({ state }) => {
+      this.#emitter.emit("resumed", { run, state });
+    });
+    run.on("gap", () => {
+      this.#emitter.emit("gap", { run });
+    });
     return run;
   }
 
   on<Name extends keyof ClientListeners>(name: Name, listener: ClientListeners[Name]): this {
-    this.#emitter.on(name, listener as never);
+    this.#emitter.add(name, listener);
     return this;
   }
 
   once<Name extends keyof ClientListeners>(name: Name, listener: ClientListeners[Name]): this {
-    this.#emitter.once(name, listener as never);
+    this.#emitter.add(name, listener, true);
     return this;
   }
 
   off<Name extends keyof ClientListeners>(name: Name, listener: ClientListeners[Name]): this {
-    this.#emitter.off(name, listener as never);
+    this.#emitter.remove(name, listener);
     return this;
   }
 
-  close(): Promise<void> {
+  close(): Promise<readonly AtpRun[]> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
-  async #close(): Promise<void> {
-    const bills = [...this.#runs].map((run) => run.cancel("the client closes"));
+  async #close(): Promise<readonly AtpRun[]> {
+    const runs = [...this.#runs];
+    const bills = runs.map((run) => run.cancel("the client closes"));
     if (bills.length > 0) await this.#within(CLOSE_GRACE_MS, Promise.all(bills));
     this.#links.close();
     this.#setState({ name: "closed" });
+    return runs.filter((run) => run.unsent !== undefined);
   }
 
   /** Waits for a promise, but no longer than a time. */
@@ -155,6 +175,6 @@ class Client implements AtpClient {
   #setState(state: ClientState): void {
     if (this.#state.name === "closed") return;
     this.#state = state;
-    emitSafely(() => this.#emitter.emit("state", state));
+    this.#emitter.emit("state", state);
   }
 }

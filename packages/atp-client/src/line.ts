@@ -4,7 +4,7 @@ import type { ClientSocket } from "./ports.js";
 /** Who listens to a line. */
 export interface LineHost {
   opened(line: Line): void;
-  received(line: Line, data: unknown): void;
+  received(line: Line, data: string | ArrayBuffer): void;
   /** The end, once, unless this side closed it. */
   ended(line: Line, code: number, reason: string): void;
 }
@@ -24,7 +24,7 @@ export class Line {
       host.opened(this);
     };
     socket.onmessage = ({ data }) => {
-      host.received(this, data);
+      host.received(this, data as string | ArrayBuffer);
     };
     socket.onerror = ({ message }) => {
       this.#failure = message ?? "";

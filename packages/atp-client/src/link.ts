@@ -1,31 +1,18 @@
 import { closeAction, payloadTypes } from "atp-protocol";
-import type { AtpError, Frame, StatusContent, WelcomeContent } from "atp-protocol";
+import type { Frame, HelloContent, StatusContent, WelcomeContent } from "atp-protocol";
 import type { Backoff } from "./backoff.js";
 import { connectError, downError } from "./errors.js";
 import { Line } from "./line.js";
 import type { LineHost } from "./line.js";
 import type { LiveRun } from "./live-run.js";
+import type { LinkHost } from "./link-host.js";
 import { maskFrame } from "./masking.js";
-import { mayFollow } from "./options.js";
-import type { ClientState, Settings } from "./options.js";
+import { askToken, mayFollow } from "./options.js";
+import type { Settings } from "./options.js";
 import { readError } from "./run-events.js";
-import { Session } from "./session.js";
-import { SUBPROTOCOL } from "./session-host.js";
+import { offered, Session } from "./session.js";
+import { WaitingRuns } from "./waiting-runs.js";
 import type { Down, SessionHost, SessionSettings } from "./session-host.js";
-
-/** What a link tells its client. */
-export interface LinkHost {
-  state(link: Link, state: ClientState): void;
-  inspected(): boolean;
-  frame(event: { readonly direction: "in" | "out"; readonly frame: Frame; readonly bytes: number }): void;
-  welcome(content: WelcomeContent): void;
-  status(status: StatusContent): void;
-  warning(error: AtpError): void;
-  /** The router of this link shuts down: what comes next goes elsewhere (A9.6). */
-  draining(link: Link): void;
-  /** A draining link has nothing left to do. */
-  done(link: Link): void;
-}
 
 /** Close codes 45xx are answered by so many tries (A12). */
 const LIMITED_TRIES = 3;
@@ -37,8 +24,9 @@ export class Link implements LineHost, SessionHost {
   readonly #settings: Settings;
   readonly #host: LinkHost;
   readonly #backoff: Backoff;
+  readonly #resume: HelloContent["resume"];
   /** Runs that the session does not have yet, oldest first. */
-  #waiting: LiveRun[] = [];
+  readonly #waiting: WaitingRuns;
   #session: Session | null = null;
   /** A socket on its way, and the token that its HELLO will show. */
   #dialing: { readonly line: Line; readonly token: string | undefined } | null = null;
@@ -56,8 +44,11 @@ export class Link implements LineHost, SessionHost {
   #stopRetry: (() => void) | null = null;
   #stopDeadline: () => void = () => undefined;
 
-  constructor(settings: Settings, backoff: Backoff, host: LinkHost) {
+  /** @param resume a detached stream that its first session takes up */
+  constructor(settings: Settings, backoff: Backoff, host: LinkHost, resume?: HelloContent["resume"]) {
     this.#settings = settings;
+    this.#resume = resume;
+    this.#waiting = new WaitingRuns(settings.maxQueuedBytes);
     this.#host = host;
     this.#backoff = backoff;
   }
@@ -65,15 +56,16 @@ export class Link implements LineHost, SessionHost {
   submit(run: LiveRun): void {
     this.#waiting.push(run);
     this.#pump();
+    this.#waiting.bound(run);
   }
 
   withdraw(run: LiveRun): void {
-    this.#waiting = this.#waiting.filter((other) => other !== run);
+    this.#waiting.remove(run);
   }
 
   /** Gives what it has not sent to another link. */
   takeWaiting(): LiveRun[] {
-    return this.#waiting.splice(0);
+    return this.#waiting.takeAll();
   }
 
   /** Fails what waits and closes for good. */
@@ -81,7 +73,7 @@ export class Link implements LineHost, SessionHost {
     this.#closed = true;
     this.#stopRetry?.();
     this.#stopDeadline();
-    this.#failWaiting(connectError("The client is closed."));
+    this.#waiting.fail(connectError("The client is closed."));
     this.#dialing?.line.close(1000, "");
     this.#move?.line.close(1000, "");
     this.#session?.end(1000, "");
@@ -117,7 +109,7 @@ export class Link implements LineHost, SessionHost {
     this.#pump();
   }
 
-  received(line: Line, data: unknown): void {
+  received(line: Line, data: string | ArrayBuffer): void {
     if (this.#session?.line === line) this.#session.receive(data);
   }
 
@@ -136,7 +128,7 @@ export class Link implements LineHost, SessionHost {
     this.#limitedTries = 0;
     this.#stopDeadline();
     if (content.resume_url !== undefined && this.#mayFollow(content.resume_url)) this.#url = content.resume_url;
-    this.#host.welcome(content);
+    this.#host.tell("welcome", content);
     this.#host.state(this, { name: "open", welcome: content });
     if (session === this.#session) this.#pump();
   }
@@ -146,13 +138,15 @@ export class Link implements LineHost, SessionHost {
     switch (frame.payload?.type) {
       case payloadTypes.error: {
         const error = readError(content);
-        if (error !== null) this.#host.warning(error);
+        if (error !== null) this.#host.tell("warning", error);
         return;
       }
       case payloadTypes.status: {
         const status = content as StatusContent;
-        this.#host.status(status);
-        if (status.state === "DRAINING") this.#drained(session, status.resume_url);
+        this.#host.tell("status", status);
+        if (status.state !== "DRAINING") return;
+        this.#host.tell("goaway", { drainMs: status.drain_ms, resumeUrl: status.resume_url });
+        this.#drained(session, status.resume_url);
         return;
       }
       case payloadTypes.auth:
@@ -167,7 +161,7 @@ export class Link implements LineHost, SessionHost {
   }
 
   frame(direction: "in" | "out", frame: Frame, bytes: number): void {
-    this.#host.frame({ direction, frame: maskFrame(frame), bytes });
+    this.#host.tell("frame", { direction, frame: maskFrame(frame), bytes });
   }
 
   down(session: Session, down: Down): void {
@@ -177,7 +171,7 @@ export class Link implements LineHost, SessionHost {
 
   expired(session: Session): void {
     this.#forget(session);
-    if (this.#waiting.length === 0) this.#rest();
+    if (this.#waiting.count === 0) this.#rest();
   }
 
   // ---- inside ----
@@ -216,7 +210,7 @@ export class Link implements LineHost, SessionHost {
       this.#rest(error);
     } else {
       // A session that can be resumed is tried for as long as it lives; what was never sent need not wait for that.
-      if (this.#backoff.exhausted) this.#failWaiting(error);
+      if (this.#backoff.exhausted) this.#waiting.fail(error);
       this.#host.state(this, { name: "idle" });
       this.#pump(error);
     }
@@ -224,11 +218,11 @@ export class Link implements LineHost, SessionHost {
   }
 
   #endIfDone(): void {
-    if (this.#draining && this.#session === null && this.#waiting.length === 0) this.#host.done(this);
+    if (this.#draining && this.#session === null && this.#waiting.count === 0) this.#host.done(this);
   }
 
   get #isNeeded(): boolean {
-    return this.#waiting.length > 0 || this.#session?.detached === true;
+    return this.#waiting.count > 0 || this.#session?.detached === true;
   }
 
   /** Gives waiting runs to the session, or sees to it that it has a socket. */
@@ -236,7 +230,7 @@ export class Link implements LineHost, SessionHost {
     if (this.#closed || !this.#isNeeded) return;
     const session = this.#session;
     if (session !== null && session.line !== null) {
-      for (const run of this.#waiting.splice(0)) {
+      for (const run of this.#waiting.takeAll()) {
         if (session.takes(run)) session.open(run);
         else this.#waiting.push(run);
       }
@@ -263,7 +257,7 @@ export class Link implements LineHost, SessionHost {
     this.#host.state(this, { name: "connecting", attempt: this.#backoff.failures + 1 });
     let token: string | undefined;
     try {
-      token = await this.#token();
+      token = await askToken(this.#settings.token);
     } catch (thrown) {
       this.#preparing = false;
       this.#failed(connectError("The token function failed, so no connection was made.", undefined, thrown));
@@ -274,7 +268,10 @@ export class Link implements LineHost, SessionHost {
     if (!this.#isNeeded) return this.#host.state(this, { name: "idle" });
     const url = this.#url ?? this.#settings.url;
     try {
-      this.#dialing = { line: new Line(this.#settings.socket(url, [SUBPROTOCOL]), this), token };
+      this.#dialing = {
+        line: this.#line(url),
+        token,
+      };
     } catch (thrown) {
       this.#failed(connectError(`A socket to ${url} cannot be made.`, undefined, thrown));
       return;
@@ -315,13 +312,21 @@ export class Link implements LineHost, SessionHost {
   /** Opens the new socket while the older one still works (A9.6). */
   async #moveTo(url: string): Promise<void> {
     try {
-      const token = await this.#token();
+      const token = await askToken(this.#settings.token);
       if (this.#closed || this.#session === null || this.#move !== null) return;
-      this.#move = { line: new Line(this.#settings.socket(url, [SUBPROTOCOL]), this), token, url };
+      this.#move = {
+        line: this.#line(url),
+        token,
+        url,
+      };
     } catch (thrown) {
       // The older socket's end will have the session resumed anyway.
       this.#settings.logger.warn?.("the session cannot move ahead of the drain", { thrown });
     }
+  }
+
+  #line(url: string): Line {
+    return new Line(this.#settings.socket(url, offered(this.#settings, this.#session)), this);
   }
 
   #mayFollow(url: string): boolean {
@@ -332,17 +337,12 @@ export class Link implements LineHost, SessionHost {
   }
 
   #sessionSettings(): SessionSettings {
-    return { ...this.#settings, inspected: () => this.#host.inspected() };
-  }
-
-  async #token(): Promise<string | undefined> {
-    const { token } = this.#settings;
-    return typeof token === "function" ? token() : token;
+    return { ...this.#settings, resume: this.#resume, inspected: () => this.#host.inspected() };
   }
 
   async #renew(session: Session): Promise<void> {
     try {
-      const token = await this.#token();
+      const token = await askToken(this.#settings.token);
       if (token !== undefined) session.control(null, { type: payloadTypes.auth, content: { token } });
     } catch (thrown) {
       this.#settings.logger.warn?.("the token function failed; the router will close at its deadline", { thrown });
@@ -352,11 +352,7 @@ export class Link implements LineHost, SessionHost {
   /** Nothing more can be done for what waits. The next `stream()` begins anew, no sooner than the backoff allows. */
   #rest(error: Error | null = null): void {
     this.#backoff.restart();
-    if (error !== null) this.#failWaiting(error);
+    if (error !== null) this.#waiting.fail(error);
     this.#host.state(this, { name: "idle" });
-  }
-
-  #failWaiting(error: Error): void {
-    for (const run of this.#waiting.splice(0)) run.giveUp(error);
   }
 }

@@ -1,31 +1,53 @@
 import { Backoff } from "./backoff.js";
+import type { ClientListeners } from "./client.js";
+import type { Emitter } from "./emitter.js";
 import { Link } from "./link.js";
-import type { LinkHost } from "./link.js";
+import type { LinkHost } from "./link-host.js";
 import type { LiveRun } from "./live-run.js";
 import type { ClientState, Settings } from "./options.js";
+import type { RunRef } from "./run.js";
 
-/** What the links tell their client: what one link does, less which one it is. */
-export interface LinksHost extends Pick<LinkHost, "inspected" | "frame" | "welcome" | "status" | "warning"> {
-  state(state: ClientState): void;
-}
-
-/** A client's connections: one that takes new runs, and those whose routers shut down, until their runs have ended. */
+/**
+ * A client's connections: one that takes new runs, those whose routers shut down, until their runs have ended, and one for each
+ * run that was taken up from elsewhere.
+ */
 export class Links {
   readonly #settings: Settings;
   readonly #backoff: Backoff;
-  readonly #host: LinksHost;
+  readonly #emitter: Emitter<ClientListeners>;
+  readonly #state: (state: ClientState) => void;
   readonly #all = new Set<Link>();
   #current: Link | null = null;
   #stopWaking: (() => void) | null = null;
 
-  constructor(settings: Settings, host: LinksHost) {
+  /** @param state hears where the connection for new runs stands */
+  constructor(settings: Settings, emitter: Emitter<ClientListeners>, state: (state: ClientState) => void) {
     this.#settings = settings;
-    this.#host = host;
+    this.#emitter = emitter;
+    this.#state = state;
     this.#backoff = new Backoff(settings.retry, settings.random);
   }
 
   submit(run: LiveRun): void {
-    this.#link().submit(run);
+    if (this.#current === null) {
+      this.#current = new Link(this.#settings, this.#backoff, this.#host());
+      this.#add(this.#current);
+    }
+    this.#current.submit(run);
+  }
+
+  /** A detached run is a session of its own, so it has a connection of its own (A9.2). */
+  attach(run: LiveRun, { session_id, stream_id, resume_token }: RunRef): void {
+    // From its beginning: this client has none of its text.
+    const resume = { resume_token, streams: [{ stream_id, last_seq: 1 }] };
+    const settings = { ...this.#settings, sessionId: session_id };
+    const link = new Link(settings, new Backoff(settings.retry, settings.random), this.#host(), resume);
+    this.#add(link);
+    void run.closed.then(() => {
+      link.close();
+      this.#all.delete(link);
+    });
+    link.submit(run);
   }
 
   withdraw(run: LiveRun): void {
@@ -38,28 +60,21 @@ export class Links {
     this.#all.clear();
   }
 
-  #link(): Link {
+  #add(link: Link): void {
+    this.#all.add(link);
     this.#stopWaking ??= this.#settings.wake(() => {
-      for (const link of this.#all) link.wake();
+      for (const one of this.#all) one.wake();
     });
-    if (this.#current !== null) return this.#current;
-    const host = this.#host;
-    const link = new Link(this.#settings, this.#backoff, {
+  }
+
+  #host(): LinkHost {
+    return {
       state: (from, state) => {
-        if (from === this.#current) host.state(state);
+        if (from === this.#current) this.#state(state);
       },
-      inspected: () => host.inspected(),
-      frame: (event) => {
-        host.frame(event);
-      },
-      welcome: (content) => {
-        host.welcome(content);
-      },
-      status: (status) => {
-        host.status(status);
-      },
-      warning: (error) => {
-        host.warning(error);
+      inspected: () => this.#emitter.has("frame"),
+      tell: (name, event) => {
+        this.#emitter.emit(name, event);
       },
       draining: (from) => {
         if (from !== this.#current) return;
@@ -69,9 +84,6 @@ export class Links {
       done: (from) => {
         this.#all.delete(from);
       },
-    });
-    this.#current = link;
-    this.#all.add(link);
-    return link;
+    };
   }
 }

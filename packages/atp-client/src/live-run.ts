@@ -1,13 +1,15 @@
-import { payloadTypes } from "atp-protocol";
-import { EventEmitter } from "eventemitter3";
-import type { AcceptContent, Frame, Meta, Payload, Qos, Telemetry, Window } from "atp-protocol";
-import { abortError, AtpLocalError, cutError } from "./errors.js";
-import { EventQueue, slotOf } from "./event-queue.js";
+import { AtpError, payloadTypes, utf8Length } from "atp-protocol";
+import type { AcceptContent, Frame, Meta, Payload, Qos, RequestContent, Telemetry, Window } from "atp-protocol";
+import { Emitter } from "./emitter.js";
+import { abortError, AtpCancelError, AtpDropError, cutError } from "./errors.js";
+import { slotOf } from "./event-queue.js";
 import type { PlanContent } from "./plan.js";
 import { acceptEvent, readError, readFinal, toRunEvent } from "./run-events.js";
 import type { FinalResult, RunEvent } from "./run-events.js";
-import { deferred, emitSafely, TextView } from "./run.js";
-import type { AtpRun, RunListeners, RunWindow } from "./run.js";
+import { deferred, TextView } from "./run.js";
+import { RunReader } from "./run-reader.js";
+import type { AtpRun, Deferred, Feedback, RunListeners, RunRef } from "./run.js";
+import { LiveWindow } from "./run-window.js";
 
 /** What a run's SYN says. */
 export interface Opening {
@@ -23,6 +25,10 @@ export interface Carrier {
   cancel(run: LiveRun, reason: string | undefined): void;
   control(run: LiveRun, payload: Payload): void;
   consumed(run: LiveRun, seq: number): void;
+  /** @returns false when it could not be sent. */
+  feedback(run: LiveRun, feedback: Feedback): boolean;
+  /** The router made the stream a session of its own (A9.2): nothing more comes of it here. */
+  letGo(run: LiveRun): void;
 }
 
 /** Where a run stands towards the wire. */
@@ -33,55 +39,56 @@ type Phase =
   /** Ended on the wire, or never to be sent. */
   | { readonly name: "closed" };
 
-type Waiter = {
-  readonly resolve: (result: IteratorResult<RunEvent, undefined>) => void;
-  readonly reject: (error: Error) => void;
-};
-
 /** The one implementation of {@link AtpRun}; the connection drives it by the methods below the line. */
 export class LiveRun implements AtpRun {
   readonly streamId: string;
-  readonly window: RunWindow;
-  #opening: Opening;
+  readonly window: LiveWindow;
+  #opening: Opening | null;
   #phase: Phase = { name: "waiting" };
   readonly #result = deferred<FinalResult>();
   readonly #billed = deferred<Telemetry | undefined>();
   /** Set when consumers were told the end. */
   #outcome: { readonly error: Error | null } | null = null;
-  readonly #queue = new EventQueue();
-  readonly #waiters: Waiter[] = [];
-  #reading: "not yet" | "yes" | "no more" = "not yet";
+  readonly #reader: RunReader;
   readonly #view = new TextView();
-  readonly #emitter = new EventEmitter();
+  readonly #emitter = new Emitter<RunListeners>();
   readonly #release: (run: LiveRun) => void;
   #plan: PlanContent | undefined;
   #usage: Telemetry | undefined;
-  #ceilings: Window;
-  #left: Window | undefined;
-  #windowNumber = 0;
+  #unsent = false;
+  /** Who carried it when it ended: its feedback goes the same way. */
+  #carrier: Carrier | null = null;
+  /** The router has answered the SYN, or a resume. */
+  #known = false;
+  #leaving: Deferred<RunRef | undefined> | null = null;
   /** Number of the newest message. */
   #lastSeq: number | undefined;
   #forget: () => void = () => undefined;
 
-  /** @param release takes a run that was cancelled before it was sent out of the queue. */
-  constructor(streamId: string, opening: Opening, signal: AbortSignal | undefined, release: (run: LiveRun) => void) {
+  /**
+   * @param opening null for a run that an earlier client opened and detached
+   * @param release takes a run that was cancelled before it was sent out of the queue
+   */
+  constructor(
+    streamId: string,
+    opening: Opening | null,
+    signal: AbortSignal | undefined,
+    release: (run: LiveRun) => void,
+  ) {
     this.streamId = streamId;
     this.#opening = opening;
-    this.#ceilings = opening.window ?? {};
     this.#release = release;
-    // A view that follows the run: arrow functions of an object literal would freeze the first values.
-    const view = (): { ceilings: Window; left: Window | undefined } => ({ ceilings: this.#ceilings, left: this.#left });
-    this.window = {
-      get ceilings() {
-        return view().ceilings;
+    this.#reader = new RunReader(
+      (seq) => {
+        this.#consumed(seq);
       },
-      get left() {
-        return view().left;
+      () => {
+        this.#consumed(this.#lastSeq);
       },
-      update: (window) => {
-        this.#updateWindow(window);
-      },
-    };
+    );
+    this.window = new LiveWindow(opening?.window ?? {}, () => {
+      this.#windowChanged();
+    });
     if (signal !== undefined) this.#follow(signal);
   }
 
@@ -97,6 +104,10 @@ export class LiveRun implements AtpRun {
     return this.#usage;
   }
 
+  get unsent(): RequestContent | undefined {
+    return this.#unsent ? (this.#opening?.payload.content as RequestContent | undefined) : undefined;
+  }
+
   final(): Promise<FinalResult> {
     return this.#result.promise;
   }
@@ -106,31 +117,36 @@ export class LiveRun implements AtpRun {
     return this.#billed.promise;
   }
 
+  detach(): Promise<RunRef | undefined> {
+    if (this.#outcome !== null) return Promise.resolve(undefined);
+    if (this.#leaving === null) {
+      this.#leaving = deferred();
+      this.#tellDetach();
+    }
+    return this.#leaving.promise;
+  }
+
+  feedback(feedback: Feedback): boolean {
+    return this.#outcome?.error === null && this.#carrier?.feedback(this, feedback) === true;
+  }
+
   on<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this {
-    this.#emitter.on(type, listener);
+    this.#emitter.add(type, listener);
     return this;
   }
 
   once<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this {
-    this.#emitter.once(type, listener);
+    this.#emitter.add(type, listener, true);
     return this;
   }
 
   off<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this {
-    this.#emitter.off(type, listener);
+    this.#emitter.remove(type, listener);
     return this;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<RunEvent, undefined> {
-    if (this.#reading !== "not yet") throw new TypeError("A run can be iterated once.");
-    this.#reading = "yes";
-    return {
-      next: () => this.#next(),
-      return: () => {
-        this.#stopReading();
-        return Promise.resolve({ done: true, value: undefined });
-      },
-    };
+    return this.#reader.read();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -139,13 +155,24 @@ export class LiveRun implements AtpRun {
 
   // ---- what the connection calls ----
 
-  /** What to send; it may have changed since `stream()` by a window update. */
-  get opening(): Opening {
+  /** What to send; it may have changed since `stream()` by a window update. Null: the router has the stream already. */
+  get opening(): Opening | null {
     return this.#opening;
+  }
+
+  /** Bytes of what is to be sent, without its frame. */
+  get size(): number {
+    return this.#opening === null ? 0 : utf8Length(JSON.stringify(this.#opening));
+  }
+
+  /** When the wire has nothing more to tell of it. */
+  get closed(): Promise<unknown> {
+    return this.#billed.promise;
   }
 
   /** The run is on the wire. */
   carriedBy(carrier: Carrier): void {
+    this.#carrier = carrier;
     this.#phase = { name: "open", carrier };
   }
 
@@ -160,8 +187,10 @@ export class LiveRun implements AtpRun {
   }
 
   accepted(content: AcceptContent): void {
-    this.#ceilings = { ...this.#ceilings, ...content.window };
+    this.#known = true;
+    this.window.told(content.window);
     this.#give(acceptEvent(content));
+    this.#tellDetach();
   }
 
   message(frame: Frame): void {
@@ -169,6 +198,12 @@ export class LiveRun implements AtpRun {
   }
 
   control(frame: Frame): void {
+    const { type, content } = frame.payload ?? {};
+    if (type === payloadTypes.detached) return this.#detached(frame);
+    if (type === payloadTypes.error && this.#leaving !== null) {
+      this.#leaving.reject(readError(content) ?? new AtpError("EPROTO", "The router knows no detaching."));
+      this.#leaving = null;
+    }
     this.#give(toRunEvent(frame));
   }
 
@@ -178,9 +213,11 @@ export class LiveRun implements AtpRun {
     else if (state === "live" || state === "finished") this.#give({ type: "resumed", state });
   }
 
-  /** What was said of the window may have been lost with the connection; its number tells whether it was (A7.6). */
+  /** On a new connection. What was said of the window may have been lost with the connection; its number tells whether it was (A7.6). */
   reattached(): void {
-    if (this.#windowNumber > 0 && this.#outcome === null) this.#tellWindow();
+    this.#known = true;
+    if (this.window.number > 0 && this.#outcome === null) this.#tellWindow();
+    this.#tellDetach();
   }
 
   ended(by: "FIN" | "RST", frame: Frame): void {
@@ -189,32 +226,35 @@ export class LiveRun implements AtpRun {
     if (by === "FIN") {
       const result = readFinal(frame);
       if (result !== null) this.#succeed(result);
-      else
-        this.fail(new AtpLocalError("EPEER", "The router ended the stream without an answer.", { processed: "yes" }));
+      else this.fail(new AtpDropError("EPEER", "The router ended the stream without an answer.", { processed: "yes" }));
       return;
     }
     const error = readError(frame.payload?.content);
     this.fail(
-      error ?? new AtpLocalError("EPEER", "The router reset the stream without a reason.", { processed: "maybe" }),
+      error ?? new AtpDropError("EPEER", "The router reset the stream without a reason.", { processed: "maybe" }),
     );
   }
 
   cut(closeCode: number, reason: string): void {
     this.#close(undefined);
-    this.fail(cutError(closeCode, reason));
+    // 4000: the router answered, and does not have it.
+    const isUnknown = this.#opening === null && !this.#known && closeCode === 4000;
+    const message = "The router no longer has this run, or never had it. Ask again.";
+    this.fail(isUnknown ? new AtpError("ERESUME", message, { processed: "maybe" }) : cutError(closeCode, reason));
   }
 
   /** Ends the run for its consumers; the first end counts. */
   fail(error: Error): void {
     if (this.#outcome !== null) return;
     this.#outcome = { error };
-    this.#forget();
+    this.#over();
     this.#result.reject(error);
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+    this.#reader.end(error);
   }
 
   /** A run that will never be sent. */
   giveUp(error: Error): void {
+    this.#unsent = true;
     this.#close(undefined);
     this.fail(error);
   }
@@ -224,10 +264,31 @@ export class LiveRun implements AtpRun {
   #succeed(result: FinalResult): void {
     if (this.#outcome !== null) return;
     this.#outcome = { error: null };
-    this.#forget();
+    this.#over();
     this.#give({ type: "final", ...result });
     this.#result.resolve(result);
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve({ done: true, value: undefined });
+    this.#reader.end(null);
+  }
+
+  #over(): void {
+    this.#forget();
+    this.#leaving?.resolve(undefined);
+  }
+
+  #tellDetach(): void {
+    if (this.#leaving === null || !this.#known || this.#phase.name !== "open") return;
+    this.#phase.carrier.control(this, { type: payloadTypes.detach, content: {} });
+  }
+
+  #detached({ session_id, stream_id, payload }: Frame): void {
+    const token = (payload?.content as { readonly resume_token?: unknown } | null)?.resume_token;
+    if (this.#phase.name !== "open" || typeof token !== "string") return;
+    this.#phase.carrier.letGo(this);
+    this.#close(undefined);
+    this.#leaving?.resolve({ v: 1, session_id, stream_id, resume_token: token });
+    this.fail(
+      new AtpCancelError("EDETACHED", "The run was detached; it goes on at the router.", { processed: "maybe" }),
+    );
   }
 
   #close(telemetry: Telemetry | undefined): void {
@@ -238,9 +299,10 @@ export class LiveRun implements AtpRun {
   #abort(reason: string | undefined, cause?: unknown): void {
     if (this.#outcome !== null) return;
     const phase = this.#phase;
-    this.#queue.clear();
+    this.#reader.clear();
     this.fail(abortError(reason, phase.name === "open" ? "maybe" : "no", cause));
     if (phase.name === "waiting") {
+      this.#unsent = true;
       this.#close(undefined);
       this.#release(this);
     }
@@ -259,18 +321,18 @@ export class LiveRun implements AtpRun {
     };
   }
 
-  #updateWindow(window: Window): void {
+  #windowChanged(): void {
     if (this.#outcome !== null) return;
-    this.#ceilings = { ...this.#ceilings, ...window };
-    if (this.#phase.name === "waiting") this.#opening = { ...this.#opening, window: this.#ceilings };
+    if (this.#phase.name === "waiting" && this.#opening !== null)
+      this.#opening = { ...this.#opening, window: this.window.ceilings };
     if (this.#phase.name !== "open") return;
-    this.#windowNumber++;
+    this.window.number++;
     this.#tellWindow();
   }
 
   #tellWindow(): void {
     if (this.#phase.name !== "open") return;
-    const content = { number: this.#windowNumber, window: this.#ceilings };
+    const content = { number: this.window.number, window: this.window.ceilings };
     this.#phase.carrier.control(this, { type: payloadTypes.windowUpdate, content });
   }
 
@@ -280,53 +342,20 @@ export class LiveRun implements AtpRun {
     // A cancelled run goes on on the wire until the router answers; its consumers have been told.
     const over = this.#outcome !== null && event.type !== "final";
     if (over || !this.#note(event)) return this.#consumed(seq);
-    const waiter = this.#waiters.shift();
-    if (waiter !== undefined) waiter.resolve({ done: false, value: event });
-    else if (this.#reading !== "no more") this.#queue.push(event);
-    // Nobody holds the pieces back yet, or any more: the run's own view has taken them.
-    if (waiter !== undefined || this.#reading !== "yes") this.#consumed(seq);
-    emitSafely(() => {
-      this.#emitter.emit(event.type, event);
-    });
+    // A reader that is behind holds the pieces back; the run's own view has taken them.
+    if (this.#reader.give(event)) this.#consumed(seq);
+    if (this.#emitter.has(event.type)) this.#emitter.emit(event.type, event as never);
   }
 
   /** @returns false for an event that says nothing any more. */
   #note(event: RunEvent): boolean {
     if (event.type === "partial") return this.#view.add(slotOf(event), event);
     if (event.type === "plan") this.#plan = event.plan;
-    if (event.type === "window") {
-      this.#ceilings = { ...this.#ceilings, ...event.window };
-      this.#left = event.left ?? this.#left;
-    }
+    if (event.type === "window") this.window.told(event.window, event.left);
     return true;
   }
 
   #consumed(seq: number | undefined): void {
     if (seq !== undefined && this.#phase.name === "open") this.#phase.carrier.consumed(this, seq);
-  }
-
-  #next(): Promise<IteratorResult<RunEvent, undefined>> {
-    const event = this.#queue.shift();
-    if (event !== undefined) {
-      if ("frame" in event && event.frame.flags.every((flag) => flag === "MORE" || flag === "OPT"))
-        this.#consumed(event.frame.msg_seq);
-      return Promise.resolve({ done: false, value: event });
-    }
-    if (this.#outcome === null && this.#reading === "yes") {
-      return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
-    }
-    const error = this.#outcome?.error ?? null;
-    // Thrown once, then done, as a generator would.
-    const failed = error !== null && this.#reading === "yes";
-    this.#stopReading();
-    return failed ? Promise.reject(error) : Promise.resolve({ done: true, value: undefined });
-  }
-
-  #stopReading(): void {
-    if (this.#reading === "no more") return;
-    this.#reading = "no more";
-    this.#queue.clear();
-    this.#consumed(this.#lastSeq);
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve({ done: true, value: undefined });
   }
 }

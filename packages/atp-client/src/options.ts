@@ -11,11 +11,16 @@ import type {
 } from "atp-protocol";
 import type { RetryOptions } from "./backoff.js";
 import type { Opening } from "./live-run.js";
-import { platformSocket, platformWake, systemClock } from "./ports.js";
-import type { ClientClock, ClientLogger, SocketFactory, WakeSource } from "./ports.js";
+import { jsonCodec, platformSocket, platformWake, systemClock } from "./ports.js";
+import type { ClientClock, ClientLogger, SocketFactory, WakeSource, WireCodec } from "./ports.js";
 
 /** Credentials: a token, or a function that is asked again for each connection and each renewal. */
 export type TokenSource = string | (() => string | Promise<string>);
+
+/** Asks for a token, if there is one. @throws what the function throws */
+export async function askToken(token: TokenSource | undefined): Promise<string | undefined> {
+  return typeof token === "function" ? token() : token;
+}
 
 /** Options of `createClient`. */
 export interface ClientOptions {
@@ -33,6 +38,10 @@ export interface ClientOptions {
   /** How long a dial may take, to the router's welcome. @default 10000 */
   readonly connectTimeoutMs?: number;
   readonly retry?: RetryOptions;
+  /** Encodings to offer before JSON, such as `[cbor]` of `atp-client/cbor`; the router picks one. @default none */
+  readonly codecs?: readonly WireCodec[];
+  /** Bytes of requests that may wait for a connection; a run past it ends with `EQUEUE`. @default 1048576 */
+  readonly maxQueuedBytes?: number;
   /** Makes the socket. @default the browser's WebSocket, `ws` on Node */
   readonly socket?: SocketFactory;
   readonly clock?: ClientClock;
@@ -87,6 +96,8 @@ export interface Settings {
   readonly limits: WireLimits;
   readonly connectTimeoutMs: number;
   readonly retry: RetryOptions;
+  readonly codecs: readonly WireCodec[];
+  readonly maxQueuedBytes: number;
   readonly socket: SocketFactory;
   readonly clock: ClientClock;
   readonly random: () => number;
@@ -113,6 +124,8 @@ export function readOptions(options: ClientOptions): Settings {
     limits: defaultLimits,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     retry: options.retry ?? {},
+    codecs: [...(options.codecs ?? []), jsonCodec],
+    maxQueuedBytes: options.maxQueuedBytes ?? 1_048_576,
     socket: options.socket ?? platformSocket,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,

@@ -1,3 +1,5 @@
+import { decodeFrame, encodeFrame } from "atp-protocol";
+import type { Decoded, DecodeLimits, Encoded, Frame } from "atp-protocol";
 import WebSocket from "isomorphic-ws";
 
 /** Time as the client sees it; injected in tests. */
@@ -74,4 +76,22 @@ export const platformWake: WakeSource = (wake) => {
     page.removeEventListener?.("online", wake);
     document.removeEventListener("visibilitychange", looked);
   };
+};
+
+/** One encoding of the wire, by its subprotocol (A1.2). `atp-client/cbor` has the binary one. */
+export interface WireCodec {
+  readonly subprotocol: string;
+  readonly encode: (frame: Frame) => Encoded;
+  /** Decodes and checks; a message of the other kind, text or bytes, is refused. Never throws. */
+  readonly decode: (data: string | ArrayBuffer, limits: DecodeLimits) => Decoded;
+}
+
+/** The encoding that every router speaks. */
+export const jsonCodec: WireCodec = {
+  subprotocol: "atp.v1+json",
+  encode: encodeFrame,
+  decode: (data, limits) =>
+    typeof data === "string"
+      ? decodeFrame(data, limits)
+      : { ok: false, refusal: { code: "EPROTO", rule: "A3.4", message: "a binary message under atp.v1+json" } },
 };

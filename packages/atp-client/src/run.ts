@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Telemetry, Window } from "atp-protocol";
+import type { RequestContent, Telemetry, Window } from "atp-protocol";
 import type { PlanContent } from "./plan.js";
 import type { FinalResult, PartialEvent, RunEvent } from "./run-events.js";
 
@@ -19,11 +19,26 @@ export interface RunWindow {
 }
 
 /**
+ * Where a detached run can be taken up again: in another tab, on another device, after a reload. Plain JSON. Keep it as a
+ * secret: with the same credentials it hands over the run.
+ */
+export interface RunRef {
+  readonly v: 1;
+  readonly session_id: string;
+  readonly stream_id: string;
+  readonly resume_token: string;
+}
+
+/** What a user thinks of an answer: a rating of 0 to 1, or the adapter that answered best. */
+export type Feedback = { readonly rating: number } | { readonly chosen: string };
+
+/**
  * One request on its way to its answer. Read it as an async iterable of events (once), or ask for {@link AtpRun.final}, or both:
  * neither waits for the other. Events that nobody reads are kept within a bound.
  *
- * Three different errors can end it: an `AtpError` is a refusal or failure that the router told; an `AtpLocalError` is `ECUT`
- * when the connection was lost, and `EABORT` when this side cancelled (`ECONNECT`: nothing was ever sent).
+ * Three different errors can end it: an `AtpError` is a refusal or failure that the router told, an `AtpDropError` a connection
+ * that was lost or never made, an `AtpCancelError` this side's own wish. Each has a `code` and says in `processed` whether
+ * anything was spent.
  */
 export interface AtpRun extends AsyncIterable<RunEvent>, AsyncDisposable {
   /** The stream's id in its session. */
@@ -35,6 +50,20 @@ export interface AtpRun extends AsyncIterable<RunEvent>, AsyncDisposable {
    * @returns the bill, once the router has told it; undefined when nothing was sent or the connection was lost.
    */
   cancel(reason?: string): Promise<Telemetry | undefined>;
+  /**
+   * Lets go of the run, which goes on at the router: the iterable and `final()` end with `EDETACHED`. For at most the router's
+   * `retention_ms` (120 s by default) `client.attach(ref)` takes it up again, anywhere.
+   * @returns how to take it up, once the router has told it; undefined when the run ended first.
+   * @throws AtpError when the router knows no detaching; the run then goes on here.
+   */
+  detach(): Promise<RunRef | undefined>;
+  /**
+   * Tells the router what the answer was worth, once, within its `retention_ms` after the end.
+   * @returns false when it could not be sent: before the end, without an answer, or when the connection is gone.
+   */
+  feedback(feedback: Feedback): boolean;
+  /** The request, when the run ended and certainly never left this side; it may be asked again at no risk. */
+  readonly unsent: RequestContent | undefined;
   /** The text so far, by adapter (`name`, for clones past the first `name#1`). A live view. */
   readonly text: ReadonlyMap<string, string>;
   /** The plan, once the router told it. */
@@ -45,17 +74,6 @@ export interface AtpRun extends AsyncIterable<RunEvent>, AsyncDisposable {
   on<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this;
   once<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this;
   off<Type extends RunEvent["type"]>(type: Type, listener: RunListeners[Type]): this;
-}
-
-/** Calls a user's listener so that its failure is the program's to see and not the connection's to suffer. */
-export function emitSafely(emit: () => void): void {
-  try {
-    emit();
-  } catch (thrown) {
-    queueMicrotask(() => {
-      throw thrown;
-    });
-  }
 }
 
 /** A promise with its two ends. A rejection that nobody awaits is not reported as unhandled. */

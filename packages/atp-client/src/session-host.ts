@@ -1,11 +1,17 @@
 import { utf8Length } from "atp-protocol";
-import type { AtpError, Encoded, EndpointEvent, Frame, WelcomeContent, WireLimits } from "atp-protocol";
+import type {
+  AtpError,
+  Encoded,
+  EndpointConfig,
+  EndpointEvent,
+  Frame,
+  HelloContent,
+  WelcomeContent,
+  WireLimits,
+} from "atp-protocol";
 import type { LiveRun } from "./live-run.js";
-import type { ClientClock, ClientLogger } from "./ports.js";
+import type { ClientClock, ClientLogger, WireCodec } from "./ports.js";
 import type { Session } from "./session.js";
-
-/** The subprotocol that this client speaks (A1.2). */
-export const SUBPROTOCOL = "atp.v1+json";
 
 /** Until it knows who asks, a router that wants credentials reads no larger frame (A2.3). */
 const FRAME_BEFORE_WELCOME_BYTES = 16_384;
@@ -54,8 +60,35 @@ export interface SessionSettings {
   readonly limits: WireLimits;
   readonly clock: ClientClock;
   readonly logger: ClientLogger;
+  readonly codecs: readonly WireCodec[];
+  /** What an earlier client left to this session: a detached stream (A9.2). */
+  readonly resume: HelloContent["resume"] | undefined;
   /** Whether anybody wants to see frames. */
   readonly inspected: () => boolean;
+}
+
+/** What a session's endpoint needs to know. Each socket's HELLO has the token of its time. */
+export function endpointConfig(
+  { sessionId, client, capabilities, limits, resume }: SessionSettings,
+  token: () => string | undefined,
+  encode: EndpointConfig["encode"],
+): EndpointConfig {
+  const helloContent = (): HelloContent => {
+    const shown = token();
+    return {
+      client,
+      capabilities,
+      ...(shown === undefined ? {} : { token: shown }),
+      ...(resume === undefined ? {} : { resume }),
+    };
+  };
+  const hello = {
+    sessionId,
+    get content() {
+      return helloContent();
+    },
+  };
+  return { role: "client", limits, capabilities, encode, sizeOf, hello };
 }
 
 /** An event of the endpoint; its time is added when it happens. */

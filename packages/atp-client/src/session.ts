@@ -1,4 +1,4 @@
-import { createClientEndpoint, decodeFrame, encodeFrame, fragmentation, payloadTypes, utf8Length } from "atp-protocol";
+import { createClientEndpoint, fragmentation, payloadTypes, utf8Length } from "atp-protocol";
 import type {
   AtpError,
   Encoded,
@@ -10,14 +10,15 @@ import type {
   StreamRef,
   WelcomeContent,
 } from "atp-protocol";
+import { BufferedPoll } from "./buffered-poll.js";
 import type { Line } from "./line.js";
 import type { Carrier, LiveRun } from "./live-run.js";
 import { readError, readResumed } from "./run-events.js";
-import { openingBytesBeforeWelcome, sizeOf, SUBPROTOCOL } from "./session-host.js";
+import type { Feedback } from "./run.js";
+import { endpointConfig, openingBytesBeforeWelcome, sizeOf } from "./session-host.js";
+import { Unjudged } from "./unjudged.js";
+import { Wire } from "./wire.js";
 import type { EventWithoutTime, SessionHost, SessionSettings } from "./session-host.js";
-
-/** How often a socket that still holds much is asked what is left of it. */
-const DRAIN_POLL_MS = 50;
 
 /**
  * The endpoint of one session, on one socket after the other. It performs the endpoint's effects and decides nothing about
@@ -28,8 +29,8 @@ export class Session implements Carrier {
   readonly #settings: SessionSettings;
   readonly #host: SessionHost;
   readonly #runs = new Map<StreamRef, LiveRun>();
-  /** SYNs that went out before the router told its limits, by size: a refusal of one unparsed names nothing else (A3.4). */
-  readonly #unjudged = new Map<number, LiveRun[]>();
+  readonly #unjudged = new Unjudged();
+  readonly #poll: BufferedPoll;
   readonly #inbox: EndpointEvent[] = [];
   #stepping = false;
   #opening: LiveRun | null = null;
@@ -37,6 +38,7 @@ export class Session implements Carrier {
   /** The socket that the session moves away from. */
   #older: Line | null = null;
   #token: string | undefined;
+  readonly #wire: Wire;
   /** On the present socket. */
   #welcomed = false;
   #everWelcomed = false;
@@ -45,30 +47,25 @@ export class Session implements Carrier {
   #moving = false;
   #error: AtpError | null = null;
   #stopTimer: () => void = () => undefined;
-  #stopPoll: () => void = () => undefined;
 
   constructor(settings: SessionSettings, host: SessionHost) {
     this.#settings = settings;
     this.#host = host;
-    const { sessionId, client, capabilities } = settings;
-    // Each socket's HELLO has the token of its time.
-    const helloContent = (): object => (this.#token === undefined ? {} : { token: this.#token });
-    this.#endpoint = createClientEndpoint(
-      {
-        role: "client",
-        limits: settings.limits,
-        capabilities,
-        encode: encodeFrame,
-        sizeOf,
-        hello: {
-          sessionId,
-          get content() {
-            return { client, capabilities, ...helloContent() };
-          },
-        },
-      },
-      fragmentation,
+    this.#wire = new Wire(settings.codecs);
+    this.#poll = new BufferedPoll(settings.clock, (bytes) => {
+      this.#step({ t: "socket.buffered", bytes });
+    });
+    const config = endpointConfig(
+      settings,
+      () => this.#token,
+      (frame) => this.#wire.encode(frame),
     );
+    this.#endpoint = createClientEndpoint(config, fragmentation);
+  }
+
+  /** What to offer on its next socket. */
+  get subprotocols(): readonly string[] {
+    return this.#wire.subprotocols;
   }
 
   get line(): Line | null {
@@ -94,6 +91,7 @@ export class Session implements Carrier {
       this.#moving = false;
     }
     this.#line = line;
+    this.#wire.choose(line.protocol);
     this.#token = token;
     this.#detached = false;
     this.#welcomed = false;
@@ -105,13 +103,15 @@ export class Session implements Carrier {
   takes(run: LiveRun): boolean {
     if (this.#line === null) return false;
     if (this.#welcomed) return true;
-    return utf8Length(JSON.stringify(run.opening)) < openingBytesBeforeWelcome(this.#settings, this.#token);
+    return run.size < openingBytesBeforeWelcome(this.#settings, this.#token);
   }
 
   open(run: LiveRun): void {
     const { sessionId } = this.#settings;
     this.#runs.set(this.#refOf(run), run);
     run.carriedBy(this);
+    // The HELLO has asked for it already.
+    if (run.opening === null) return;
     this.#opening = run;
     this.#step({ t: "stream.open", sessionId, streamId: run.streamId, ...run.opening });
     this.#opening = null;
@@ -127,6 +127,17 @@ export class Session implements Carrier {
 
   consumed(run: LiveRun, seq: number): void {
     this.#step({ t: "stream.consumed", stream: this.#refOf(run), seq });
+  }
+
+  feedback(run: LiveRun, feedback: Feedback): boolean {
+    if (this.#over || this.#line === null || !this.#welcomed) return false;
+    const message = { payload: { type: payloadTypes.feedback, content: feedback } };
+    this.#step({ t: "stream.send", stream: this.#refOf(run), message });
+    return true;
+  }
+
+  letGo(run: LiveRun): void {
+    this.#runs.delete(this.#refOf(run));
   }
 
   /** The socket's own end. */
@@ -159,16 +170,10 @@ export class Session implements Carrier {
 
   // ---- the socket ----
 
-  receive(data: unknown): void {
-    if (typeof data !== "string") {
-      const bytes = data instanceof ArrayBuffer ? data.byteLength : 0;
-      const refusal = { code: "EPROTO", rule: "A3.4", message: `a binary message under ${SUBPROTOCOL}` } as const;
-      this.#step({ t: "socket.refused", refusal, bytes });
-      return;
-    }
-    const bytes = utf8Length(data);
+  receive(data: string | ArrayBuffer): void {
+    const bytes = typeof data === "string" ? utf8Length(data) : data.byteLength;
     // The bound of a frame is for what a router reads (A3.3); a message may come whole (A6).
-    const decoded = decodeFrame(data, { max_frame_bytes: this.#settings.limits.max_message_bytes });
+    const decoded = this.#wire.decode(data, { max_frame_bytes: this.#settings.limits.max_message_bytes });
     if (!decoded.ok) {
       this.#step({ t: "socket.refused", refusal: decoded.refusal, bytes });
       return;
@@ -183,22 +188,11 @@ export class Session implements Carrier {
     const isUnjudged = this.#opening !== null && !this.#welcomed;
     if (isUnjudged || inspected) {
       const bytes = sizeOf(data);
-      if (isUnjudged) this.#unjudged.set(bytes, [...(this.#unjudged.get(bytes) ?? []), this.#opening as LiveRun]);
-      if (inspected && typeof data === "string") this.#host.frame("out", JSON.parse(data) as Frame, bytes);
+      if (isUnjudged) this.#unjudged.sent(bytes, this.#opening as LiveRun);
+      const frame = inspected ? this.#wire.shown(data, this.#settings.limits) : null;
+      if (frame !== null) this.#host.frame("out", frame, bytes);
     }
     this.#line.send(data);
-  }
-
-  /** Tells the endpoint what the socket still holds; there is no event for it, so a full one is asked again. */
-  #reportBuffered(): void {
-    this.#stopPoll();
-    if (this.#line === null) return;
-    const bytes = this.#line.bufferedBytes;
-    this.#step({ t: "socket.buffered", bytes });
-    if (bytes === 0) return;
-    this.#stopPoll = this.#settings.clock.after(DRAIN_POLL_MS, () => {
-      this.#reportBuffered();
-    });
   }
 
   // ---- the endpoint ----
@@ -223,7 +217,7 @@ export class Session implements Carrier {
       this.#stepping = false;
     }
     if (this.#over) return;
-    if (sent) this.#reportBuffered();
+    if (sent) this.#poll.look(this.#line);
     if (this.#detached && this.#runs.size === 0) {
       this.#finish();
       this.#host.expired(this);
@@ -306,7 +300,7 @@ export class Session implements Carrier {
     // An unknown session ends what ran in it, not the connection (A9.3).
     if (error.code !== "ERESUME") this.#error = error;
     const bytes = error.details?.["bytes"];
-    const run = error.code === "ETOOBIG" ? this.#unjudged.get(bytes as number)?.shift() : undefined;
+    const run = error.code === "ETOOBIG" ? this.#unjudged.take(bytes) : undefined;
     if (run === undefined) return;
     // Unparsed, so the router has no stream to end: this side ends it.
     this.#runs.delete(this.#refOf(run));
@@ -326,7 +320,7 @@ export class Session implements Carrier {
   }
 
   #closed(code: number, reason: string): void {
-    this.#stopPoll();
+    this.#poll.stop();
     this.#leaveOlder();
     this.#line = null;
     this.#unjudged.clear();
@@ -344,7 +338,7 @@ export class Session implements Carrier {
     this.#over = true;
     this.#detached = false;
     this.#stopTimer();
-    this.#stopPoll();
+    this.#poll.stop();
   }
 
   #cut(run: LiveRun, code: number, reason: string): void {
@@ -357,4 +351,9 @@ export class Session implements Carrier {
     run.uncarried();
     this.#host.returned(run);
   }
+}
+
+/** What the next socket offers: what the session speaks already, or all there is. */
+export function offered({ codecs }: Pick<SessionSettings, "codecs">, session: Session | null): readonly string[] {
+  return session?.subprotocols ?? new Wire(codecs).subprotocols;
 }

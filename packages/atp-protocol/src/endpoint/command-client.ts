@@ -1,8 +1,10 @@
+import type { Payload } from "../frame/frame.js";
 import { errorOf } from "./failure.js";
 import { endLocally } from "./local-end.js";
+import { sendFrame } from "./outbox.js";
 import { send } from "./sender.js";
 import { createStream, refOf, type State } from "./state.js";
-import type { EndpointEvent } from "./types.js";
+import type { EndpointEvent, StreamRef } from "./types.js";
 
 const SYN_FLAGS: readonly string[] = ["SYN"];
 const FIN_FLAGS: readonly string[] = ["FIN"];
@@ -28,6 +30,8 @@ export function commandClient(s: State, event: EndpointEvent): boolean {
       }
       return true;
     }
+    case "stream.send":
+      return feedBack(s, event.stream, event.message.payload);
     case "stream.end": {
       const stream = s.streams.get(event.stream);
       if (stream === undefined || stream.ended || stream.inputEnded || event.flag !== "FIN") return true;
@@ -41,6 +45,15 @@ export function commandClient(s: State, event: EndpointEvent): boolean {
     default:
       return false;
   }
+}
+
+/** Feedback comes when its stream has ended and may be forgotten here; a router looks at no number of it (A5.3). */
+function feedBack(s: State, ref: StreamRef, payload: Payload): boolean {
+  const stream = s.streams.get(ref);
+  if (payload.type !== "agent.feedback" || stream?.ended === false || s.phase !== "open") return false;
+  const [session_id = "", stream_id = ""] = ref.split("/");
+  sendFrame(s, { v: 1, session_id, stream_id, msg_seq: (stream?.outSeq ?? 1) + 1, flags: [], payload });
+  return true;
 }
 
 function open(s: State, event: EndpointEvent & { readonly t: "stream.open" }): void {
