@@ -2,6 +2,11 @@
  * The edges of a router on Node: WebSocket and HTTP listener, gRPC adapters, memory over HTTP, metrics, logs, configuration.
  * @packageDocumentation
  */
+export { verifyAuditLog } from "./audit-chain.js";
+export type { AuditEvent, AuditRecord, AuditVerdict, VerifyAuditOptions } from "./audit-chain.js";
+export { openAuditLog } from "./audit-log.js";
+export type { AuditLog, AuditLogOptions } from "./audit-log.js";
+export { auditObserver } from "./audit-observer.js";
 export { readConfig } from "./config.js";
 export type { ConfigResult, ProcessConfig } from "./config.js";
 export type { ConfigFile } from "./config-schema.js";
