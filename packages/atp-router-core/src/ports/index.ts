@@ -2,3 +2,4 @@
 export * from "./adapter-port.js";
 export * from "./ledger-store.js";
 export * from "./other-ports.js";
+export * from "./tracing-port.js";

@@ -1,0 +1,58 @@
+/** A running SDK. */
+export interface Telemetry {
+  /** Sends what is still there; within 3 s. */
+  close(): Promise<void>;
+}
+
+/** Options of {@link startTelemetry}. */
+export interface TelemetryOptions {
+  /** Where an OpenTelemetry collector takes OTLP over HTTP, such as `http://127.0.0.1:4318`. */
+  readonly endpoint: string;
+  /** @default "atp-router" */
+  readonly serviceName?: string;
+  /** Share of traces that begin here and are kept; a client that sampled its own is followed. @default 1 */
+  readonly sampleRatio?: number;
+}
+
+const CLOSE_MS = 3_000;
+
+/**
+ * Starts OpenTelemetry's SDK and registers it: traces and metrics go out over OTLP/HTTP in batches. An endpoint that is slow or gone
+ * costs what was not sent, never a request. Needs the optional peer `@opentelemetry/sdk-node`. The SDK's own `OTEL_*` variables hold
+ * where this sets nothing.
+ * @throws Error when the peer is not installed
+ */
+export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const { NodeSDK } = await import("@opentelemetry/sdk-node").catch((cause: unknown) => {
+    throw new Error("telemetry over OTLP needs the package @opentelemetry/sdk-node: install it beside atp-router-core", {
+      cause,
+    });
+  });
+  // The SDK reads these when it starts; what the user set stands.
+  process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] ??= options.endpoint;
+  process.env["OTEL_TRACES_EXPORTER"] ??= "otlp";
+  process.env["OTEL_METRICS_EXPORTER"] ??= "otlp";
+  process.env["OTEL_LOGS_EXPORTER"] ??= "none";
+  if (options.sampleRatio !== undefined && process.env["OTEL_TRACES_SAMPLER"] === undefined) {
+    process.env["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio";
+    process.env["OTEL_TRACES_SAMPLER_ARG"] = String(options.sampleRatio);
+  }
+  const sdk = new NodeSDK({
+    serviceName: process.env["OTEL_SERVICE_NAME"] ?? options.serviceName ?? "atp-router",
+    instrumentations: [],
+  });
+  sdk.start();
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        const late = setTimeout(resolve, CLOSE_MS);
+        sdk
+          .shutdown()
+          .catch(() => undefined)
+          .finally(() => {
+            clearTimeout(late);
+            resolve();
+          });
+      }),
+  };
+}
