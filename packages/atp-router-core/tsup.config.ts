@@ -6,6 +6,7 @@ export default defineConfig(
     index: "src/index.ts",
     "learning/index": "src/learning/index.ts",
     "node/index": "src/node/index.ts",
+    "otel/index": "src/otel/index.ts",
     "oidc/index": "src/oidc/index.ts",
     "policy/index": "src/policy/index.ts",
     "testing/index": "src/testing/index.ts",

@@ -168,6 +168,18 @@ export const configSchema = z.strictObject({
       entrypoint: z.string().min(1).optional(),
     })
     .optional(),
+  telemetry: z
+    .strictObject({
+      /** OTLP over HTTP, such as `http://127.0.0.1:4318`; like OTEL_EXPORTER_OTLP_ENDPOINT. */
+      otlp: url.optional(),
+      service_name: z.string().min(1).optional(),
+      sample_ratio: share.optional(),
+      /** Write prompts into traces, where no data scope forbids it. */
+      capture_content: z.boolean().optional(),
+      /** An append-only log whose records hold one another. */
+      audit: z.strictObject({ file: z.string().min(1), key_file: z.string().min(1).optional() }).optional(),
+    })
+    .optional(),
   /** What a `data_scope` label requires. Labels that are not here mean nothing, unless `strict`. */
   data_scopes: z
     .record(
@@ -199,12 +211,10 @@ export type ConfigFile = z.infer<typeof configSchema>;
 /** Keys of part D that this build has no feature for: they are refused by name, never ignored. */
 export const lackingKeys: Readonly<Record<string, string>> = {
   learning: "learning",
-  telemetry: "OpenTelemetry",
   redis: "Redis",
 };
 
 /** Variables of part D that this build has no feature for. */
 export const lackingVariables: Readonly<Record<string, string>> = {
   REDIS_URL: "Redis",
-  OTEL_EXPORTER_OTLP_ENDPOINT: "OpenTelemetry",
 };

@@ -15,6 +15,8 @@ export interface ProcessConfig {
   readonly adapterEndpoints: readonly string[];
   readonly memoryUrl: string | undefined;
   readonly opaUrl: string | undefined;
+  /** Where traces and metrics go over OTLP. */
+  readonly otlpUrl: string | undefined;
   /** The issuer whose tokens are taken, and what their `aud` must name. */
   readonly issuer: { readonly url: string; readonly audience: string | readonly string[] } | undefined;
   readonly file: ConfigFile;
@@ -59,6 +61,7 @@ function read(env: Env): ProcessConfig {
     adapterEndpoints: endpoints(variable(env, "ADAPTER_ENDPOINTS")),
     memoryUrl: urlOf(env, "MEMORY_GATEWAY_URL") ?? file.memory?.url,
     opaUrl: urlOf(env, "OPA_URL") ?? file.policy?.url,
+    otlpUrl: urlOf(env, "OTEL_EXPORTER_OTLP_ENDPOINT") ?? file.telemetry?.otlp,
     issuer: issuerOf(env, file),
     file,
   };
@@ -70,6 +73,12 @@ function read(env: Env): ProcessConfig {
       `HOST is ${quote(host)}, beyond loopback, and there is no identity: anybody could spend. Set AUTH_ISSUER and AUTH_AUDIENCE, or auth.keys in ATP_CONFIG, or auth.allow_anonymous: true if that is meant.`,
     );
   }
+  const { service_name, sample_ratio, capture_content } = file.telemetry ?? {};
+  const useless = Object.entries({ service_name, sample_ratio, capture_content }).find(([, v]) => v !== undefined);
+  if (useless !== undefined && config.otlpUrl === undefined)
+    throw new ConfigError(
+      `telemetry.${useless[0]} is for traces, but neither OTEL_EXPORTER_OTLP_ENDPOINT nor telemetry.otlp says where they go.`,
+    );
   const wrong = contradiction(file, config.opaUrl);
   if (wrong !== undefined) throw new ConfigError(wrong);
   if (file.memory?.token !== undefined && config.memoryUrl === undefined)

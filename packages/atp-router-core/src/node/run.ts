@@ -5,6 +5,7 @@ import { portsFromConfig, routerFromConfig } from "./from-config.js";
 import { listen } from "./listen.js";
 import { createLogger, logObserver, observers } from "./log.js";
 import { createMetrics } from "./metrics.js";
+import { telemetryFromConfig } from "./telemetry-from-config.js";
 
 /** Exit code of a process whose configuration is wrong. */
 const BAD_CONFIGURATION = 2;
@@ -20,11 +21,15 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
   const log = createLogger(config.logLevel);
   const metrics = createMetrics();
   try {
+    const telemetry = await telemetryFromConfig(config, log);
     const router = routerFromConfig(
       config,
-      observers(logObserver(log), metrics.observer),
+      observers(logObserver(log), metrics.observer, ...telemetry.observers),
       (adapter, reason) => log.warn({ adapter, reason }, "adapter answered out of bounds"),
-      await portsFromConfig(config),
+      {
+        ...(await portsFromConfig(config)),
+        ...(telemetry.tracing === undefined ? {} : { tracing: telemetry.tracing }),
+      },
     );
     metrics.follow(router);
     const server = config.file.server;
@@ -50,6 +55,7 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
       void router
         .drain()
         .then(() => listener.close())
+        .then(() => telemetry.close())
         .then(() => log.flush(() => process.exit(0)));
     };
     process.on("SIGTERM", stop);
@@ -89,6 +95,8 @@ function describe(config: ProcessConfig, log: Logger): void {
     identityLine(config),
     config.opaUrl === undefined ? "embedded policy (CEL)" : `policy by OPA at ${config.opaUrl}`,
   ];
+  if (config.otlpUrl !== undefined) embedded.push(`traces and metrics to ${config.otlpUrl}`);
+  if (config.file.telemetry?.audit !== undefined) embedded.push(`an audit log in ${config.file.telemetry.audit.file}`);
   embedded.push(config.memoryUrl === undefined ? "no shared memory" : `shared memory at ${config.memoryUrl}`);
   const adapters = config.adapterEndpoints.length + (config.file.adapters?.length ?? 0);
   log.info({ adapters, host: config.host }, `router runs with ${embedded.join(", ")}`);

@@ -1,6 +1,6 @@
 /** A running SDK. */
 export interface Telemetry {
-  /** Sends what is still there; within 3 s. */
+  /** Sends what is still there, within a bound. */
   close(): Promise<void>;
 }
 
@@ -12,9 +12,9 @@ export interface TelemetryOptions {
   readonly serviceName?: string;
   /** Share of traces that begin here and are kept; a client that sampled its own is followed. @default 1 */
   readonly sampleRatio?: number;
+  /** How long `close` waits for what is still there. @default 3000 */
+  readonly closeMs?: number;
 }
-
-const CLOSE_MS = 3_000;
 
 /**
  * Starts OpenTelemetry's SDK and registers it: traces and metrics go out over OTLP/HTTP in batches. An endpoint that is slow or gone
@@ -24,9 +24,12 @@ const CLOSE_MS = 3_000;
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { NodeSDK } = await import("@opentelemetry/sdk-node").catch((cause: unknown) => {
-    throw new Error("telemetry over OTLP needs the package @opentelemetry/sdk-node: install it beside atp-router-core", {
-      cause,
-    });
+    throw new Error(
+      "telemetry over OTLP needs the package @opentelemetry/sdk-node: install it beside atp-router-core",
+      {
+        cause,
+      },
+    );
   });
   // The SDK reads these when it starts; what the user set stands.
   process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] ??= options.endpoint;
@@ -45,7 +48,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   return {
     close: () =>
       new Promise((resolve) => {
-        const late = setTimeout(resolve, CLOSE_MS);
+        const late = setTimeout(resolve, options.closeMs ?? 3_000);
         sdk
           .shutdown()
           .catch(() => undefined)

@@ -117,9 +117,7 @@ function parentOf({ traceparent }: StreamStart): Context {
   const [, traceId, spanId, flags] = match ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return ROOT_CONTEXT;
   const context = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true };
-  return /^0+$/.test(traceId) || /^0+$/.test(spanId)
-    ? ROOT_CONTEXT
-    : trace.setSpanContext(ROOT_CONTEXT, context);
+  return /^0+$/.test(traceId) || /^0+$/.test(spanId) ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, context);
 }
 
 function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): string {

@@ -8,14 +8,19 @@ import type { Tools } from "./tools.js";
 
 type Effect = Exclude<StreamEffect, { t: `lane.${string}` }>;
 
-export function askPolicy(tools: Tools, key: string, effect: Extract<Effect, { t: "policy.ask" }>): void {
+export function askPolicy(tools: Tools, host: StreamHost, effect: Extract<Effect, { t: "policy.ask" }>): void {
   const { clock, emit, policy, limits } = tools;
+  const { key } = host;
+  const traced = host.trace?.step("policy");
   const tell = (decision: PolicyDecision): void => {
     const redacted =
-      decision.allow && decision.redact !== undefined ? redactedPrompt(tools, key, decision.redact) : null;
+      decision.allow && decision.redact !== undefined ? redactedPrompt(tools, host, decision.redact) : null;
+    host.unlogged = decision.forbid?.includes("log") === true;
+    traced?.(decision.allow ? {} : { error: "denied" });
     emit({ t: "policy.decided", at: clock.now(), key, decision, ...(redacted === null ? {} : { redacted }) });
   };
   const refuse = (error: unknown): void => {
+    traced?.({ error: "unavailable" });
     const message = error instanceof Error ? error.message : String(error);
     emit({ t: "policy.failed", at: clock.now(), key, message });
   };
@@ -29,9 +34,7 @@ export function askPolicy(tools: Tools, key: string, effect: Extract<Effect, { t
 }
 
 /** The prompt without what policy wants out of it. */
-function redactedPrompt(tools: Tools, key: string, kinds: true | readonly string[]): RedactedPrompt | null {
-  const task = tools.hosts.get(key)?.task;
-  if (task === undefined) return null;
+function redactedPrompt(tools: Tools, { task }: StreamHost, kinds: true | readonly string[]): RedactedPrompt {
   const { value, found } = redactJson(task.content, tools.redactor, kinds === true ? undefined : kinds);
   return { content: value, promptJson: promptJsonOf(value), found };
 }
@@ -48,6 +51,8 @@ export function estimate(tools: Tools, host: StreamHost, effect: Extract<Effect,
     return;
   }
   const { task } = effect;
+  const traced = host.trace?.call({ operation: "estimate", attempt: 0, ...nameOf(tools, adapter) });
+  const traceparent = traced?.traceparent ?? host.traceparent;
   port
     .estimate(
       {
@@ -55,7 +60,7 @@ export function estimate(tools: Tools, host: StreamHost, effect: Extract<Effect,
         session: host.session,
         qos: host.qos,
         attempt: 0,
-        ...(host.traceparent === undefined ? {} : { traceparent: host.traceparent }),
+        ...(traceparent === undefined ? {} : { traceparent }),
         taskType: task.taskType,
         promptJson: task.promptJson,
         maxOutputTokens: task.content.max_output_tokens ?? 0,
@@ -63,14 +68,24 @@ export function estimate(tools: Tools, host: StreamHost, effect: Extract<Effect,
       { deadlineAt: Math.min(effect.deadlineAt, clock.now() + limits.estimateTimeoutMs) },
     )
     .then(
-      (quote) => tell({ estimate: quote }),
+      (quote) => {
+        traced?.end({ inTokens: quote.inTokens, outTokens: quote.outTokens, usdMicros: quote.usdMicros });
+        tell({ estimate: quote });
+      },
       (error: unknown) => {
         const failure = toFailure(error);
+        traced?.end({ error: failure.kind });
         if (failure.kind === "unavailable") emit({ t: "adapter.unhealthy", at: clock.now(), adapter, failure });
         tools.observer?.observe({ t: "adapter.failed", adapter, key, failure });
         tell({ failure });
       },
     );
+}
+
+/** What a trace calls an adapter. */
+export function nameOf(tools: Tools, id: string): { readonly adapter: string; readonly model?: string } {
+  const { name, model } = tools.describe(id);
+  return { adapter: name, ...(model === undefined ? {} : { model }) };
 }
 
 /** The failure in what a port threw; anything but an AdapterFailure is a defect of the port. */
@@ -101,10 +116,14 @@ export async function readLeft(
   return { left: least, from };
 }
 
-export function readMemory(tools: Tools, key: string, effect: Extract<Effect, { t: "memory.read" }>): void {
+export function readMemory(tools: Tools, host: StreamHost, effect: Extract<Effect, { t: "memory.read" }>): void {
   const { clock, emit, memory, limits } = tools;
-  const tell = (values: Record<string, unknown>, problem?: string): void =>
+  const { key } = host;
+  const traced = host.trace?.step("memory.read");
+  const tell = (values: Record<string, unknown>, problem?: string): void => {
+    traced?.(problem === undefined ? {} : { error: problem });
     emit({ t: "memory.read", at: clock.now(), key, values, ...(problem === undefined ? {} : { problem }) });
+  };
   if (memory === undefined) {
     tell({}, "no memory gateway is configured");
     return;
@@ -122,10 +141,14 @@ export function readMemory(tools: Tools, key: string, effect: Extract<Effect, { 
   );
 }
 
-export function writeMemory(tools: Tools, key: string, effect: Extract<Effect, { t: "memory.write" }>): void {
+export function writeMemory(tools: Tools, host: StreamHost, effect: Extract<Effect, { t: "memory.write" }>): void {
   const { clock, emit, memory, limits } = tools;
-  const tell = (problem?: string): void =>
+  const { key } = host;
+  const traced = host.trace?.step("memory.write");
+  const tell = (problem?: string): void => {
+    traced?.(problem === undefined ? {} : { error: problem });
     emit({ t: "memory.written", at: clock.now(), key, ...(problem === undefined ? {} : { problem }) });
+  };
   if (memory === undefined) {
     tell("no memory gateway is configured");
     return;

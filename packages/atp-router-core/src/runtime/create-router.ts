@@ -1,7 +1,8 @@
 import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
 import { fromWindow, may } from "../model/index.js";
-import type { Principal } from "../model/index.js";
+import type { Lane, Principal, Task } from "../model/index.js";
+import type { StreamTrace } from "../ports/index.js";
 import { redactText } from "../policy/redact.js";
 import { createRouterMachine } from "../router/index.js";
 import { matchRoute } from "../routing/index.js";
@@ -72,6 +73,7 @@ export function createRouter(config: RouterConfig): Router {
     clock,
     emit,
     adapters,
+    describe: (id) => machine.registry.candidates().find(({ info }) => info.id === id)?.info ?? { name: id },
     policy,
     redactor: config.redactor ?? redactText,
     memory,
@@ -100,6 +102,11 @@ export function createRouter(config: RouterConfig): Router {
     return alias;
   }
 
+  function traceOf(key: StreamKey, task: Task, tenant: string, qos: Lane): StreamTrace | undefined {
+    const { taskType, strategy, promptJson, trace } = task;
+    return config.tracing?.stream({ key, tenant, qos, taskType, strategy, promptJson, ...trace });
+  }
+
   function open(o: Opened, principal: Principal): void {
     if (draining) throw new AtpError("EDRAINING", "The router shuts down. Ask again elsewhere.");
     const asked = parseTask(o.parse);
@@ -124,6 +131,8 @@ export function createRouter(config: RouterConfig): Router {
       session: o.dryRun ? rng.hex(8) : aliasOf(o.session),
       callPrefix: rng.hex(8),
       traceparent: task.trace?.traceparent,
+      trace: o.dryRun ? undefined : traceOf(o.key, task, principal.tenant, qos),
+      unlogged: false,
       timers: {},
       legs: new Map(),
     });

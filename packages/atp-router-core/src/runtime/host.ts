@@ -2,7 +2,7 @@ import type { Payload, Qos, StreamRef, Window } from "atp-protocol";
 import type { RouterEvent } from "../router/index.js";
 import type { StreamEnd, StreamKey, TimerName } from "../stream/index.js";
 import type { Task } from "../model/index.js";
-import type { LegHandle } from "../ports/index.js";
+import type { LegHandle, StreamTrace } from "../ports/index.js";
 
 /** Where a stream's output goes: a connection, or the answer of a dry run. */
 export interface StreamOutput {
@@ -26,6 +26,10 @@ export interface StreamHost {
   /** What names of this stream's calls begin with: random, for the same reason (B.7). */
   readonly callPrefix: string;
   readonly traceparent: string | undefined;
+  /** Follows it, when traces are on. */
+  readonly trace: StreamTrace | undefined;
+  /** Policy forbids that its data reaches a log. */
+  unlogged: boolean;
   readonly timers: Partial<Record<TimerName, () => void>>;
   /** By leg; null while the call is on its way. */
   readonly legs: Map<number, LegSlot>;

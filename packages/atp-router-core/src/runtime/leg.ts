@@ -1,5 +1,7 @@
-import type { Task } from "../model/index.js";
+import type { Task, Usage } from "../model/index.js";
+import type { CallTrace, LegSink } from "../ports/index.js";
 import type { StreamEffect } from "../stream/index.js";
+import { nameOf } from "./asks.js";
 import type { LegSlot, StreamHost } from "./host.js";
 import type { Tools } from "./tools.js";
 
@@ -28,13 +30,30 @@ export function openLeg(tools: Tools, host: StreamHost, effect: Start): void {
         });
         return;
       }
+      const traced = host.trace?.call({
+        operation: "chat",
+        attempt: effect.attempt,
+        maxOutputTokens: effect.maxOutputTokens,
+        ...nameOf(tools, effect.adapter),
+      });
+      const traceparent = traced?.traceparent ?? host.traceparent;
+      const sink: LegSink = {
+        chunk: (chunk) => emit({ t: "leg.chunk", at: clock.now(), key, leg, chunk }),
+        end: (end) => {
+          host.legs.delete(leg);
+          if ("failure" in end && end.failure.kind !== "cancelled") {
+            tools.observer?.observe({ t: "adapter.failed", adapter: effect.adapter, key, failure: end.failure });
+          }
+          emit({ t: "leg.ended", at: clock.now(), key, leg, end });
+        },
+      };
       const handle = port.open(
         {
           callId: `${host.callPrefix}.${leg}`,
           session: host.session,
           qos: effect.qos,
           attempt: effect.attempt,
-          ...(host.traceparent === undefined ? {} : { traceparent: host.traceparent }),
+          ...(traceparent === undefined ? {} : { traceparent }),
           taskType: effect.task.taskType,
           promptJson: clipped(effect.task, effect.maxOutputTokens),
           maxOutputTokens: effect.maxOutputTokens,
@@ -42,16 +61,7 @@ export function openLeg(tools: Tools, host: StreamHost, effect: Start): void {
           sample: effect.sample,
           deadlineAt: effect.deadlineAt,
         },
-        {
-          chunk: (chunk) => emit({ t: "leg.chunk", at: clock.now(), key, leg, chunk }),
-          end: (end) => {
-            host.legs.delete(leg);
-            if ("failure" in end && end.failure.kind !== "cancelled") {
-              tools.observer?.observe({ t: "adapter.failed", adapter: effect.adapter, key, failure: end.failure });
-            }
-            emit({ t: "leg.ended", at: clock.now(), key, leg, end });
-          },
-        },
+        traced === undefined ? sink : tracedSink(sink, traced),
       );
       slot.handle = handle;
       if (slot.cancelled) handle.cancel("cancelled while it was opened");
@@ -65,4 +75,28 @@ export function openLeg(tools: Tools, host: StreamHost, effect: Start): void {
 function clipped(task: Task, maxOutputTokens: number): string {
   const open = task.promptJson.slice(0, -1);
   return `${open}${open === "{" ? "" : ","}"max_output_tokens":${maxOutputTokens}}`;
+}
+
+/** A sink whose call is traced: its first content, its end and what it used. */
+function tracedSink(sink: LegSink, traced: CallTrace): LegSink {
+  let begun = false;
+  const used = { inTokens: 0, outTokens: 0, usdMicros: 0 };
+  const add = (usage: Usage): void => {
+    used.inTokens += usage.inTokens;
+    used.outTokens += usage.outTokens;
+    used.usdMicros += usage.usdMicros;
+  };
+  return {
+    chunk(chunk) {
+      if (!begun) traced.first();
+      begun = true;
+      add(chunk.usage);
+      sink.chunk(chunk);
+    },
+    end(end) {
+      if ("final" in end) add(end.final.usage);
+      traced.end("failure" in end ? { error: end.failure.kind, ...used } : used);
+      sink.end(end);
+    },
+  };
 }

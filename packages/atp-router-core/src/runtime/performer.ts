@@ -45,7 +45,7 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
       return;
     }
     case "policy.ask":
-      askPolicy(tools, key, effect);
+      askPolicy(tools, host, effect);
       return;
     case "accept":
       host.output.accept(host.ref, effect.qos, effect.window);
@@ -62,10 +62,10 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
       desk.setLimit(`stream:${key}`, effect.window);
       return;
     case "memory.read":
-      readMemory(tools, key, effect);
+      readMemory(tools, host, effect);
       return;
     case "memory.write":
-      writeMemory(tools, key, effect);
+      writeMemory(tools, host, effect);
       return;
     case "hold.reserve": {
       const scopes = [{ source: "stream" as const, key: `stream:${key}`, limits: effect.window }, ...effect.scopes];
@@ -149,6 +149,7 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
       return;
     case "stream.closed":
       host.output.end(host.ref, effect);
+      host.trace?.end(effect.by === "final" ? "final" : effect.error.code, effect.telemetry, !host.unlogged);
       observeEnd(tools, host, effect);
       desk.forget(`stream:${key}`);
       tools.closed(host);

@@ -10,6 +10,7 @@ import type {
   Observer,
   PolicyPort,
   Rng,
+  TracingPort,
 } from "../ports/index.js";
 import type { Redactor } from "../policy/redact.js";
 import type { BudgetView } from "./budget-view.js";
@@ -69,6 +70,8 @@ export interface RouterConfig {
   readonly lease?: Lease;
   readonly limits?: Partial<WireLimits & RouterLimits>;
   readonly observer?: Observer;
+  /** Follows streams from frame to call, such as `otelTracing` of `atp-router-core/otel`. @default nobody */
+  readonly tracing?: TracingPort;
   /** @default the system's */
   readonly clock?: Clock;
   /** @default the system's, cryptographically strong */

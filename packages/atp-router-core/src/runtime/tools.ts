@@ -9,6 +9,8 @@ export interface Tools {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly adapters: ReadonlyMap<string, AdapterPort>;
+  /** What is known of an adapter's name and model. */
+  readonly describe: (adapter: string) => { readonly name: string; readonly model?: string };
   readonly policy: PolicyPort;
   readonly redactor: Redactor;
   readonly memory: MemoryPort | undefined;

@@ -61,7 +61,7 @@ describe("readConfig: environment (D2)", () => {
     expect(adaptersOf(env).map(({ id }) => id)).toEqual(["http://127.0.0.1:7070", "https://models.example.com"]);
   });
 
-  it.each(["REDIS_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"])("D2-1: %s names a feature that is lacking", (name) =>
+  it.each(["REDIS_URL"])("D2-1: %s names a feature that is lacking", (name) =>
     expect(message({ [name]: "x" })).toMatch(new RegExp(`^${name} is set, but this build has no`)),
   );
 
@@ -223,7 +223,6 @@ describe("readConfig: file (D3)", () => {
 
   it.each([
     ["learning: {}", "learning is set, but this build has no"],
-    ["telemetry: { otlp: x }", "telemetry is set, but this build has no"],
     ["tenants: { a: { budget: { period: month } } }", "tenants.a.budget.period is set, but this build has no"],
     ["routes: [{ match: {}, budget: {} }]", "routes.0.budget is set, but this build has no"],
   ])("D2-1: %s: %s", (text, says) => expect(message(file(text))).toContain(says));

@@ -1,0 +1,50 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { metrics, trace } from "@opentelemetry/api";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { startTelemetry } from "../../src/otel/index.js";
+
+/** A collector of OTLP over HTTP, that answers or is silent. */
+async function collector(silent: boolean): Promise<{ endpoint: string; got: Map<string, Buffer> }> {
+  const got = new Map<string, Buffer>();
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      got.set(request.url ?? "", Buffer.concat(chunks));
+      if (!silent) response.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, got };
+}
+
+describe("the SDK", () => {
+  it("sends traces and metrics to the endpoint when it is closed, and a silent endpoint holds up nobody", async () => {
+    onTestFinished(() => {
+      for (const name of Object.keys(process.env)) if (name.startsWith("OTEL_")) delete process.env[name];
+    });
+    const { endpoint, got } = await collector(false);
+    const telemetry = await startTelemetry({ endpoint, serviceName: "test-router" });
+    trace.getTracer("test").startSpan("a span of the test").end();
+    metrics.getMeter("test").createCounter("a counter of the test").add(1);
+    await telemetry.close();
+    expect([...got.keys()]).toContain("/v1/traces");
+    expect(got.get("/v1/traces")?.toString("latin1")).toContain("a span of the test");
+    expect(got.get("/v1/traces")?.toString("latin1")).toContain("test-router");
+    expect([...got.keys()]).toContain("/v1/metrics");
+
+    delete process.env["OTEL_EXPORTER_OTLP_ENDPOINT"];
+    trace.disable();
+    metrics.disable();
+    const hole = await collector(true);
+    const stuck = await startTelemetry({ endpoint: hole.endpoint, closeMs: 200 });
+    for (let i = 0; i < 5_000; i++) trace.getTracer("test").startSpan("lost").end();
+    await stuck.close();
+    expect(hole.got.size).toBeGreaterThan(0);
+  });
+});
