@@ -105,11 +105,11 @@ describe("the audit log", () => {
   it("takes what was spent, denied and forged, and never a prompt", async () => {
     const file = path();
     const log = openAuditLog({ file });
-    const { observe } = auditObserver(log);
-    observe({ t: "policy.denied", key: "k", tenant: "acme", reasons: ["no"] });
-    observe({ t: "socket.opened", sockets: 1 });
+    const observer = auditObserver(log);
+    observer.observe({ t: "policy.denied", key: "k", tenant: "acme", reasons: ["no"] });
+    observer.observe({ t: "socket.opened", sockets: 1 });
     const error = { code: "ESEC", message: "not yours", retry: "never", processed: "no" } as const;
-    observe({ t: "violation", error, remote: "::1" });
+    observer.observe({ t: "violation", error, remote: "::1" });
     await log.close();
     expect(lines(file).map((row) => (JSON.parse(row) as { event: string }).event)).toEqual([
       "policy.denied",
