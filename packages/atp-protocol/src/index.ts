@@ -48,5 +48,6 @@ export type {
   Grant,
   OutMessage,
   Role,
+  StreamParcel,
   StreamRef,
 } from "./endpoint/types.js";

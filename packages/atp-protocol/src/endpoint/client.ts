@@ -117,6 +117,8 @@ function onControl(s: State, stream: Stream | undefined, frame: Frame): void {
     if (content.number <= (s.windowNumbers.get(scope) ?? 0)) return;
     s.windowNumbers.set(scope, content.number);
   }
+  // It is another session now: nothing more comes here (A9.2).
+  if (typeOf(frame) === "control.detached" && stream !== undefined) s.streams.delete(stream.ref);
   s.fx.push({ t: "control", stream: stream?.ref ?? null, frame });
 }
 

@@ -1,5 +1,6 @@
 import { payloadTypes } from "../frame/payload.js";
 import { onGranted, onRefused } from "./greeting.js";
+import { part, restore } from "./parting.js";
 import { evict, onAttach } from "./resume-router.js";
 import { releaseHeld } from "./router.js";
 import { sendAccept, sendCtrl, sendMessage } from "./router-sender.js";
@@ -36,6 +37,14 @@ export function commandRouter(s: State, event: EndpointEvent): boolean {
     case "session.attach":
       onAttach(s, event.hello, event.grant, event.shownTokenId);
       return true;
+    case "session.restore":
+      restore(s, event.parcel, event.tokenId);
+      return true;
+    case "stream.part": {
+      const stream = s.streams.get(event.stream);
+      if (stream !== undefined) part(s, stream, event.resumeToken, event.resumeTokenId);
+      return true;
+    }
     case "session.evict":
       evict(s);
       return true;

@@ -8,6 +8,7 @@ import { failStream, settleEnded, streamError } from "./ending.js";
 import { errorOf } from "./failure.js";
 import { isHello, onHello } from "./greeting.js";
 import { close } from "./outbox.js";
+import { onDetach } from "./parting.js";
 import { connectionError, pause, PAUSED_BY_GREETING } from "./pausing.js";
 import { spendFrame } from "./rate.js";
 import { routerError } from "./router-error.js";
@@ -196,7 +197,7 @@ function onFeedback(s: State, ref: string, frame: Frame): void {
 function onStreamControl(s: State, stream: Stream, frame: Frame, bits: number): void {
   const type = frame.payload?.type ?? "";
   if (type === payloadTypes.windowUpdate) onWindowUpdate(s, frame, stream);
-  else if (type === payloadTypes.detach) s.fx.push({ t: "control", stream: stream.ref, frame });
+  else if (type === payloadTypes.detach) onDetach(s, stream);
   else if ((bits & OPT) === 0 || knownTypes.has(type)) {
     streamError(s, stream, errorOf("EPROTO", "A4", `a client sends no ${type || "such frame"} as CTRL on a stream`));
     countProtocolError(s);

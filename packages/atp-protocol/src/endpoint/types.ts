@@ -74,6 +74,11 @@ export interface OutMessage {
   readonly mergeKey?: string;
 }
 
+/** A stream on its way from one endpoint to another; opaque to the host. Its ref stays the same. */
+export interface StreamParcel {
+  readonly sessionId: string;
+}
+
 /** Everything that can happen to an endpoint. `at` is milliseconds of a clock that never goes back. */
 export type EndpointEvent = { readonly at: number } & ( // From the socket.
   | { readonly t: "socket.opened"; readonly subprotocol: string }
@@ -99,6 +104,19 @@ export type EndpointEvent = { readonly at: number } & ( // From the socket.
       /** The id of the token that the client showed. */
       readonly shownTokenId: string;
     }
+  /**
+   * Answers the effect `stream.detach`: the stream leaves this session under a token of its own. The endpoint answers by
+   * `stream.parted`, or by nothing when the stream has ended or the socket is gone.
+   */
+  | {
+      readonly t: "stream.part";
+      readonly stream: StreamRef;
+      /** Shown to the client in `control.detached`; at least 128 random bits. */
+      readonly resumeToken: string;
+      readonly resumeTokenId: string;
+    }
+  /** The first event of a new router endpoint, in place of a socket: it becomes the session of what parted from another one. */
+  | { readonly t: "session.restore"; readonly parcel: StreamParcel; readonly tokenId: string }
   | { readonly t: "hello.refused"; readonly error: ErrorContent; readonly closeCode: number }
   /** Memory is short: a session without a socket gives up what it keeps for a replay, ends excepted. It resumes with gaps. */
   | { readonly t: "session.evict" }
@@ -177,6 +195,15 @@ export type EndpointEffect =
   /** The socket is gone: these streams have no reader now. */
   | { readonly t: "stream.detached"; readonly stream: StreamRef }
   | { readonly t: "stream.attached"; readonly stream: StreamRef }
+  /** The client lets go of this stream: answer with `stream.part` (A9.2). */
+  | { readonly t: "stream.detach"; readonly stream: StreamRef }
+  /** The stream is no longer of this session: give it to a new endpoint by `session.restore`. */
+  | {
+      readonly t: "stream.parted";
+      readonly stream: StreamRef;
+      readonly parcel: StreamParcel;
+      readonly tokenId: string;
+    }
   /**
    * Router: what the reader missed was evicted (A9.2). Send, as messages, one partial for each adapter slot (`chunk` 0, the
    * next `attempt`, all text so far) and the open question, and go on with that attempt.

@@ -1,15 +1,11 @@
 import { AtpError, closeCodes, decodeFrame } from "atp-protocol";
 import type { Grant, HelloContent } from "atp-protocol";
 import type { Principal } from "../model/index.js";
-import { createSession, sizeOf } from "./session.js";
+import { createSession, sizeOf, TOKEN_BYTES } from "./session.js";
 import type { Line, Session } from "./session.js";
 import type { ConnectionTools } from "./session-tools.js";
 import { settle, settled } from "./settle.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
-
-/** Random bytes of an epoch and of a resume token. */
-const EPOCH_BYTES = 12;
-const TOKEN_BYTES = 32;
 
 /** One socket, and the session it speaks for: its own, or after a HELLO that resumes an older one. */
 export interface Connection extends SocketHandler {
@@ -133,7 +129,7 @@ export function openConnection(
       else session.step({ t: "close", at: clock.now(), code, reason });
     },
   };
-  session = createSession(tools, tools.rng.hex(EPOCH_BYTES), line);
+  session = createSession(tools, line);
   tools.opened(session);
   session.step({ t: "socket.opened", at: clock.now(), subprotocol: info.subprotocol });
   return connection;

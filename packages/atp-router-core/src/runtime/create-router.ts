@@ -23,6 +23,7 @@ import { readiness } from "./readiness.js";
 import { parseTask } from "./request.js";
 import type { Router, RouterConfig } from "./router.js";
 import type { ConnectionTools, Opened } from "./session-tools.js";
+import type { Session } from "./session.js";
 import { createSessions } from "./sessions.js";
 import { lowered, settingsOf } from "./settings.js";
 import { systemClock, systemRng } from "./system.js";
@@ -53,6 +54,9 @@ export function createRouter(config: RouterConfig): Router {
   const aliases = new Map<string, string>();
   /** Called when the last stream has ended. */
   let whenEmpty: (() => void) | undefined;
+  /** Sessions whose streams went on in sessions of their own, and those of them that are gone with streams still running. */
+  const parents = new Set<Session>();
+  const leftScopes = new Set<string>();
   let draining = false;
   let stopTick: (() => void) | undefined;
   let dryRuns = 0;
@@ -84,6 +88,7 @@ export function createRouter(config: RouterConfig): Router {
     hosts,
     closed(host) {
       hosts.delete(host.key);
+      if (leftScopes.delete(host.scope)) forgetScope(host.scope);
       if (hosts.size === 0) whenEmpty?.();
     },
   };
@@ -91,6 +96,16 @@ export function createRouter(config: RouterConfig): Router {
   function authenticate(token: string | undefined): Principal | Promise<Principal> {
     if (config.identity === undefined) return { tenant: "default", subject: "anonymous", roles: [] };
     return config.identity.authenticate(token === undefined ? {} : { token }).then(({ principal }) => principal);
+  }
+
+  /** A scope is of no use once its session is gone and the streams that parted from it have ended. */
+  function forgetScope(scope: string): void {
+    for (const host of hosts.values()) {
+      if (host.scope !== scope) continue;
+      leftScopes.add(scope);
+      return;
+    }
+    desk.forget(scope);
   }
 
   function aliasOf(session: string): string {
@@ -125,6 +140,7 @@ export function createRouter(config: RouterConfig): Router {
       key: o.key,
       ref: o.ref,
       output: o.output,
+      scope: `session:${o.session}`,
       tenant: principal.tenant,
       qos,
       task,
@@ -222,13 +238,20 @@ export function createRouter(config: RouterConfig): Router {
     admit: () => sessions.admit(hosts.size),
     setSessionLimits: (session, next) => desk.setLimit(`session:${session}`, next),
     opened: (session) => sessions.add(session),
+    parted(key, to, from) {
+      parents.add(from);
+      const host = hosts.get(key);
+      if (host !== undefined) host.output = to.output;
+    },
     find: (tokenId) => sessions.find(tokenId),
     tokens: (session, valid) => sessions.tokens(session, valid),
     changed: (session) => sessions.changed(session),
     disposed(session) {
       sessions.remove(session);
       aliases.delete(session.id);
-      desk.forget(`session:${session.id}`);
+      const scope = `session:${session.id}`;
+      if (parents.delete(session)) forgetScope(scope);
+      else desk.forget(scope);
     },
   };
 

@@ -17,7 +17,10 @@ export interface StreamOutput {
 export interface StreamHost {
   readonly key: StreamKey;
   readonly ref: StreamRef;
-  readonly output: StreamOutput;
+  /** Changes when the stream parts from its session. */
+  output: StreamOutput;
+  /** The session whose ceilings it spends under. */
+  readonly scope: string;
   readonly tenant: string;
   readonly qos: Qos;
   readonly task: Task;

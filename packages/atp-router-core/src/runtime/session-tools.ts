@@ -37,19 +37,21 @@ export interface SessionTools {
   readonly tokens: (session: Session, valid: readonly string[]) => void;
   /** What the session holds may have changed. */
   readonly changed: (session: Session) => void;
+  /** A session was made for a socket that opened, or for a stream that parted from another. */
+  readonly opened: (session: Session) => void;
+  /** A stream went on to a session of its own; what it spends stays with the one it came from. */
+  readonly parted: (key: StreamKey, to: Session, from: Session) => void;
   readonly disposed: (session: Session) => void;
+  readonly rng: Rng;
+  /** SHA-256 as hexadecimal text. */
+  readonly hash: (text: string) => string | Promise<string>;
 }
 
 /** What connections need beside it. */
 export interface ConnectionTools extends SessionTools {
-  readonly rng: Rng;
   readonly server: { readonly name: string; readonly version: string };
   /** Tells who shows these credentials, at once when nobody asks. */
   readonly authenticate: (token: string | undefined) => Principal | Promise<Principal>;
-  /** SHA-256 as hexadecimal text. */
-  readonly hash: (text: string) => string | Promise<string>;
-  /** A session was made for a socket that opened. */
-  readonly opened: (session: Session) => void;
   /** The session that a token's id stands for. */
   readonly find: (tokenId: string) => Session | undefined;
 }

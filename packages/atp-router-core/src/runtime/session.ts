@@ -1,5 +1,14 @@
 import { AtpError, createEndpoint, encodeRouterFrame, payloadTypes, utf8Length } from "atp-protocol";
-import type { Endpoint, EndpointEffect, EndpointEvent, Frame, Grant, HelloContent, StreamRef } from "atp-protocol";
+import type {
+  Endpoint,
+  EndpointEffect,
+  EndpointEvent,
+  Frame,
+  Grant,
+  HelloContent,
+  StreamParcel,
+  StreamRef,
+} from "atp-protocol";
 import { fromWindow, toWindow } from "../model/index.js";
 import type { Limits, Principal } from "../model/index.js";
 import type { StreamKey } from "../stream/index.js";
@@ -7,6 +16,7 @@ import type { StreamOutput } from "./host.js";
 import type { ParseOptions } from "./request.js";
 import { streamOutput } from "./session-output.js";
 import type { SessionTools } from "./session-tools.js";
+import { settle, settled } from "./settle.js";
 import type { SocketPort } from "./socket.js";
 
 /** What this router can do beyond the core (A2.1). */
@@ -29,6 +39,8 @@ export interface Session {
   /** The session's epoch; opaque to the client. */
   readonly id: string;
   readonly principal: Principal | undefined;
+  /** Where its streams' answers go. */
+  readonly output: StreamOutput;
   /** Since when it has no socket; undefined while it has one. */
   readonly detachedAt: number | undefined;
   step(event: EndpointEvent): void;
@@ -46,8 +58,22 @@ export interface Session {
   bytes(): number;
 }
 
-/** Makes the session of a socket that has just opened. */
-export function createSession(tools: SessionTools, id: string, first: Line): Session {
+/** A stream that parted from its session, to be one of its own (A9.2). */
+export interface Parted {
+  readonly principal: Principal;
+  readonly ref: StreamRef;
+  readonly key: StreamKey;
+  readonly parcel: StreamParcel;
+  readonly tokenId: string;
+}
+
+/** Random bytes of an epoch and of a resume token. */
+const EPOCH_BYTES = 12;
+export const TOKEN_BYTES = 32;
+
+/** Makes the session of a socket that has just opened, or of a stream that parted from another session. */
+export function createSession(tools: SessionTools, origin: Line | Parted): Session {
+  const id = tools.rng.hex(EPOCH_BYTES);
   const { clock, emit } = tools;
   const endpoint: Endpoint = createEndpoint({
     role: "router",
@@ -62,14 +88,15 @@ export function createSession(tools: SessionTools, id: string, first: Line): Ses
     tokens: tools.lease.max_tokens,
     usdMicros: tools.lease.max_usd_micros,
   };
-  let line: Line | undefined = first;
-  let principal: Principal | undefined;
+  const parted = "parcel" in origin ? origin : undefined;
+  let line = "parcel" in origin ? undefined : origin;
+  let principal = parted?.principal;
   let sessionLimits: Limits = lease;
   /** The client said HELLO. */
-  let rich = false;
+  let rich = parted !== undefined;
   /** Tokens stand by which another socket may take this session over. */
   let resumable = false;
-  let detachedAt: number | undefined;
+  let detachedAt = parted === undefined ? undefined : clock.now();
   /** One socket follows another without a pause: nobody was lost. */
   let moving = false;
   let disposed = false;
@@ -170,6 +197,12 @@ export function createSession(tools: SessionTools, id: string, first: Line): Ses
       case "violation":
         tools.observer?.observe({ t: "violation", error: effect.error, remote: line?.remote ?? "detached" });
         return;
+      case "stream.detach":
+        letGo(effect.stream);
+        return;
+      case "stream.parted":
+        partFrom(effect);
+        return;
       // A stream that has a reader again goes on as it was; the rest is the client's side.
       case "stream.attached":
       case "feedback":
@@ -207,6 +240,31 @@ export function createSession(tools: SessionTools, id: string, first: Line): Ses
       keys.delete(ref);
       refuse(ref, AtpError.from(error));
     }
+  }
+
+  /** A client lets go of a stream: it gets a token, by which anybody of its principal can take it up (A9.2). */
+  function letGo(stream: StreamRef): void {
+    const resumeToken = tools.rng.hex(TOKEN_BYTES);
+    settle(
+      () =>
+        settled(tools.hash(resumeToken), (resumeTokenId) =>
+          step({ t: "stream.part", at: clock.now(), stream, resumeToken, resumeTokenId }),
+        ),
+      (error) => control(stream, { type: payloadTypes.error, content: AtpError.from(error).toContent() }),
+    );
+  }
+
+  function partFrom({ stream, parcel, tokenId }: Extract<EndpointEffect, { t: "stream.parted" }>): void {
+    const key = keys.get(stream);
+    keys.delete(stream);
+    updates?.delete(stream);
+    if (key === undefined || principal === undefined) return;
+    const next = createSession(tools, { principal, ref: stream, key, parcel, tokenId });
+    // Nobody was lost: it goes on, whatever it does on a disconnect.
+    emit({ t: "outbox.room", at: clock.now(), key });
+    tools.opened(next);
+    tools.parted(key, next, session);
+    next.step({ t: "session.restore", at: clock.now(), parcel, tokenId });
   }
 
   /** A refusal before anything was asked: an RST with a bill of zeros (A11). */
@@ -271,8 +329,10 @@ export function createSession(tools: SessionTools, id: string, first: Line): Ses
     settled: endIfOver,
   });
 
+  if (parted !== undefined) keys.set(parted.ref, parted.key);
   const session: Session = {
     id,
+    output,
     get principal() {
       return principal;
     },
