@@ -9,11 +9,11 @@ import type {
   StreamParcel,
   StreamRef,
 } from "atp-protocol";
-import { fromWindow, toWindow } from "../model/index.js";
-import type { Limits, Principal } from "../model/index.js";
+import type { Principal } from "../model/index.js";
 import type { StreamKey } from "../stream/index.js";
 import type { StreamOutput } from "./host.js";
 import type { ParseOptions } from "./request.js";
+import { createCeilings } from "./session-ceilings.js";
 import { streamOutput } from "./session-output.js";
 import type { SessionTools } from "./session-tools.js";
 import { settle, settled } from "./settle.js";
@@ -83,15 +83,15 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
     sizeOf,
   });
   const keys = new Map<StreamRef, StreamKey>();
-  const lease: Limits = {
-    parallel: tools.lease.max_parallel,
-    tokens: tools.lease.max_tokens,
-    usdMicros: tools.lease.max_usd_micros,
-  };
+  const ceilings = createCeilings({
+    lease: tools.lease,
+    tell: control,
+    session: (limits) => tools.setSessionLimits(id, limits),
+    stream: (ref, limits) => toStream(ref, (key) => emit({ t: "client.window", at: clock.now(), key, limits })),
+  });
   const parted = "parcel" in origin ? origin : undefined;
   let line = "parcel" in origin ? undefined : origin;
   let principal = parted?.principal;
-  let sessionLimits: Limits = lease;
   /** The client said HELLO. */
   let rich = parted !== undefined;
   /** Tokens stand by which another socket may take this session over. */
@@ -101,8 +101,6 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
   let moving = false;
   let disposed = false;
   let stopTimer: (() => void) | undefined;
-  /** Numbers of our own window updates, by stream; none until one is sent, as for most sessions. */
-  let updates: Map<StreamRef | null, number> | undefined;
   const pending: EndpointEffect[] = [];
   let performing = false;
 
@@ -175,7 +173,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
         toStream(effect.stream, (key) => emit({ t: "client.gap", at: clock.now(), key }));
         return;
       case "window":
-        updateWindow(effect);
+        ceilings.update(effect);
         return;
       case "outbox.full":
       case "outbox.room": {
@@ -235,7 +233,10 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
       keys.set(ref, key);
       const qos = frame.qos ?? "silver";
       const parse: ParseOptions = { meta: frame.meta, payload: frame.payload, qos, principal: who, resumable };
-      tools.open({ key, ref, parse, frame, rich, dryRun: false, session: id, sessionLimits, output }, who);
+      tools.open(
+        { key, ref, parse, frame, rich, dryRun: false, session: id, sessionLimits: ceilings.session(), output },
+        who,
+      );
     } catch (error) {
       keys.delete(ref);
       refuse(ref, AtpError.from(error));
@@ -257,7 +258,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
   function partFrom({ stream, parcel, tokenId }: Extract<EndpointEffect, { t: "stream.parted" }>): void {
     const key = keys.get(stream);
     keys.delete(stream);
-    updates?.delete(stream);
+    ceilings.forget(stream);
     if (key === undefined || principal === undefined) return;
     const next = createSession(tools, { principal, ref: stream, key, parcel, tokenId });
     // Nobody was lost: it goes on, whatever it does on a disconnect.
@@ -284,28 +285,6 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
     step({ t: "stream.control", at: clock.now(), stream: ref, payload });
   }
 
-  /** A client's new ceilings; what is above its outer scope's is cut to it, and it is told so (A7.6). */
-  function updateWindow(effect: Extract<EndpointEffect, { t: "window" }>): void {
-    const { window } = effect.content;
-    const outer = effect.stream === null ? lease : sessionLimits;
-    const granted = fromWindow(window, outer);
-    if (effect.stream === null) {
-      sessionLimits = granted;
-      tools.setSessionLimits(id, granted);
-    } else {
-      toStream(effect.stream, (key) => emit({ t: "client.window", at: clock.now(), key, limits: granted }));
-    }
-    const told = toWindow(granted);
-    const cut = (["max_parallel", "max_tokens", "max_usd_micros"] as const).some(
-      (name) => (window[name] ?? 0) > (told[name] ?? Infinity),
-    );
-    if (!cut) return;
-    const number = (updates?.get(effect.stream) ?? 0) + 1;
-    updates ??= new Map();
-    updates.set(effect.stream, number);
-    control(effect.stream, { type: payloadTypes.windowUpdate, content: { number, window: told } });
-  }
-
   /** Without a socket and without a token nobody can come back; what still runs is on its way to its end. */
   function endIfOver(): void {
     if (line === undefined && !resumable && keys.size === 0) dispose();
@@ -324,7 +303,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
     step,
     ended(ref) {
       keys.delete(ref);
-      updates?.delete(ref);
+      ceilings.forget(ref);
     },
     settled: endIfOver,
   });
