@@ -2,7 +2,7 @@ import { AtpError, closeCodes, decodeFrame } from "atp-protocol";
 import type { Grant, HelloContent } from "atp-protocol";
 import type { Principal } from "../model/index.js";
 import { createSession, sizeOf, TOKEN_BYTES } from "./session.js";
-import type { Line, Session } from "./session.js";
+import type { Line, Session } from "./session-port.js";
 import type { ConnectionTools } from "./session-tools.js";
 import { settle, settled } from "./settle.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";

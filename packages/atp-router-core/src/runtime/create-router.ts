@@ -23,7 +23,7 @@ import { readiness } from "./readiness.js";
 import { parseTask } from "./request.js";
 import type { Router, RouterConfig } from "./router.js";
 import type { ConnectionTools, Opened } from "./session-tools.js";
-import type { Session } from "./session.js";
+import type { Session } from "./session-port.js";
 import { createSessions } from "./sessions.js";
 import { lowered, settingsOf } from "./settings.js";
 import { systemClock, systemRng } from "./system.js";
@@ -230,6 +230,7 @@ export function createRouter(config: RouterConfig): Router {
     observer,
     limits: wire,
     lease,
+    leaseLimits,
     server,
     rng,
     hash,

@@ -2,7 +2,6 @@ import { payloadTypes } from "atp-protocol";
 import type { EndpointEffect, Payload, StreamRef } from "atp-protocol";
 import { fromWindow, toWindow } from "../model/index.js";
 import type { Limits } from "../model/index.js";
-import type { Lease } from "./router.js";
 
 /** The ceilings that a client may move (A7.6). */
 export interface Ceilings {
@@ -15,7 +14,7 @@ export interface Ceilings {
 
 /** Who is told of new ceilings. */
 export interface CeilingsHost {
-  readonly lease: Lease;
+  readonly lease: Limits;
   readonly session: (limits: Limits) => void;
   readonly stream: (ref: StreamRef, limits: Limits) => void;
   readonly tell: (ref: StreamRef | null, payload: Payload) => void;
@@ -25,8 +24,7 @@ const members = ["max_parallel", "max_tokens", "max_usd_micros"] as const;
 
 /** The ceilings of one session: at first its lease. */
 export function createCeilings(host: CeilingsHost): Ceilings {
-  const { max_parallel: parallel, max_tokens: tokens, max_usd_micros: usdMicros } = host.lease;
-  const lease: Limits = { parallel, tokens, usdMicros };
+  const { lease } = host;
   let session = lease;
   /** Numbers of our own window updates, by stream; none until one is sent, as for most sessions. */
   let updates: Map<StreamRef | null, number> | undefined;

@@ -5,7 +5,7 @@ import type { StreamKey } from "../stream/index.js";
 import type { Emit, StreamOutput } from "./host.js";
 import type { ParseOptions } from "./request.js";
 import type { Lease } from "./router.js";
-import type { Session } from "./session.js";
+import type { Session } from "./session-port.js";
 
 /** A checked SYN, on its way to the router's machine. */
 export interface Opened {
@@ -28,6 +28,8 @@ export interface SessionTools {
   readonly observer: Observer | undefined;
   readonly limits: WireLimits;
   readonly lease: Lease;
+  /** The same, as the ledger counts. */
+  readonly leaseLimits: Limits;
   /** Starts a stream. @throws AtpError when it is refused before anything was asked. */
   readonly open: (opened: Opened, principal: Principal) => void;
   readonly setSessionLimits: (session: string, limits: Limits) => void;

@@ -1,71 +1,18 @@
 import { AtpError, createEndpoint, encodeRouterFrame, payloadTypes, utf8Length } from "atp-protocol";
-import type {
-  Endpoint,
-  EndpointEffect,
-  EndpointEvent,
-  Frame,
-  Grant,
-  HelloContent,
-  StreamParcel,
-  StreamRef,
-} from "atp-protocol";
+import type { Endpoint, EndpointEffect, EndpointEvent, Frame, StreamRef } from "atp-protocol";
 import type { Principal } from "../model/index.js";
 import type { StreamKey } from "../stream/index.js";
 import type { StreamOutput } from "./host.js";
 import type { ParseOptions } from "./request.js";
 import { createCeilings } from "./session-ceilings.js";
+import type { Ceilings } from "./session-ceilings.js";
 import { streamOutput } from "./session-output.js";
 import type { SessionTools } from "./session-tools.js";
 import { settle, settled } from "./settle.js";
-import type { SocketPort } from "./socket.js";
+import type { Line, Parted, Session } from "./session-port.js";
 
 /** What this router can do beyond the core (A2.1). */
 const CAPABILITIES: readonly string[] = ["resume", "credit", "fragments"];
-
-/** The socket that a session speaks on now, as the session sees it. */
-export interface Line {
-  readonly socket: SocketPort;
-  readonly remote: string;
-  /** A HELLO came on it. */
-  greet(hello: HelloContent): void;
-  /** Who showed this socket's own credentials; for clients that say no HELLO. */
-  identify(then: (who: Principal) => void, otherwise: (error: AtpError) => void): void;
-  /** A newer socket took the session over (A2.3). */
-  superseded(): void;
-}
-
-/** One session: an endpoint with its streams, on one socket after the other, or for a while on none. */
-export interface Session {
-  /** The session's epoch; opaque to the client. */
-  readonly id: string;
-  readonly principal: Principal | undefined;
-  /** Where its streams' answers go. */
-  readonly output: StreamOutput;
-  /** Since when it has no socket; undefined while it has one. */
-  readonly detachedAt: number | undefined;
-  step(event: EndpointEvent): void;
-  /** The client of the present socket is known: welcome. */
-  grant(who: Principal, grant: Grant): void;
-  /** Another socket resumes this session: the older one is closed, then this one speaks (A9.2). */
-  attach(line: Line, hello: HelloContent, grant: Grant, shownTokenId: string): void;
-  /** The socket is gone. */
-  left(code: number, reason: string): void;
-  /** The end of a session that never came to be: another one has its socket now. */
-  dispose(): void;
-  /** Gives up what is kept for a resume (A8.4). */
-  evict(): void;
-  /** Bytes held (A8.4). */
-  bytes(): number;
-}
-
-/** A stream that parted from its session, to be one of its own (A9.2). */
-export interface Parted {
-  readonly principal: Principal;
-  readonly ref: StreamRef;
-  readonly key: StreamKey;
-  readonly parcel: StreamParcel;
-  readonly tokenId: string;
-}
 
 /** Random bytes of an epoch and of a resume token. */
 const EPOCH_BYTES = 12;
@@ -83,12 +30,8 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
     sizeOf,
   });
   const keys = new Map<StreamRef, StreamKey>();
-  const ceilings = createCeilings({
-    lease: tools.lease,
-    tell: control,
-    session: (limits) => tools.setSessionLimits(id, limits),
-    stream: (ref, limits) => toStream(ref, (key) => emit({ t: "client.window", at: clock.now(), key, limits })),
-  });
+  /** Made when a client first moves them, as few do. */
+  let ceilings: Ceilings | undefined;
   const parted = "parcel" in origin ? origin : undefined;
   let line = "parcel" in origin ? undefined : origin;
   let principal = parted?.principal;
@@ -173,6 +116,12 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
         toStream(effect.stream, (key) => emit({ t: "client.gap", at: clock.now(), key }));
         return;
       case "window":
+        ceilings ??= createCeilings({
+          lease: tools.leaseLimits,
+          tell: control,
+          session: (limits) => tools.setSessionLimits(id, limits),
+          stream: (ref, limits) => toStream(ref, (key) => emit({ t: "client.window", at: clock.now(), key, limits })),
+        });
         ceilings.update(effect);
         return;
       case "outbox.full":
@@ -234,7 +183,17 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
       const qos = frame.qos ?? "silver";
       const parse: ParseOptions = { meta: frame.meta, payload: frame.payload, qos, principal: who, resumable };
       tools.open(
-        { key, ref, parse, frame, rich, dryRun: false, session: id, sessionLimits: ceilings.session(), output },
+        {
+          key,
+          ref,
+          parse,
+          frame,
+          rich,
+          dryRun: false,
+          session: id,
+          sessionLimits: ceilings?.session() ?? tools.leaseLimits,
+          output,
+        },
         who,
       );
     } catch (error) {
@@ -258,7 +217,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
   function partFrom({ stream, parcel, tokenId }: Extract<EndpointEffect, { t: "stream.parted" }>): void {
     const key = keys.get(stream);
     keys.delete(stream);
-    ceilings.forget(stream);
+    ceilings?.forget(stream);
     if (key === undefined || principal === undefined) return;
     const next = createSession(tools, { principal, ref: stream, key, parcel, tokenId });
     // Nobody was lost: it goes on, whatever it does on a disconnect.
@@ -303,7 +262,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
     step,
     ended(ref) {
       keys.delete(ref);
-      ceilings.forget(ref);
+      ceilings?.forget(ref);
     },
     settled: endIfOver,
   });

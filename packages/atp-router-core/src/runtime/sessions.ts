@@ -1,5 +1,5 @@
 import { AtpError } from "atp-protocol";
-import type { Session } from "./session.js";
+import type { Session } from "./session-port.js";
 
 /** Memory set aside for each open stream: what its adapters, its plan and its unsent messages may take (A8.4). */
 const STREAM_BYTES = 131_072;

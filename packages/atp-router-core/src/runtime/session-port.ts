@@ -1,0 +1,50 @@
+import type { AtpError, EndpointEvent, Grant, HelloContent, StreamParcel, StreamRef } from "atp-protocol";
+import type { Principal } from "../model/index.js";
+import type { StreamKey } from "../stream/index.js";
+import type { StreamOutput } from "./host.js";
+import type { SocketPort } from "./socket.js";
+
+/** The socket that a session speaks on now, as the session sees it. */
+export interface Line {
+  readonly socket: SocketPort;
+  readonly remote: string;
+  /** A HELLO came on it. */
+  greet(hello: HelloContent): void;
+  /** Who showed this socket's own credentials; for clients that say no HELLO. */
+  identify(then: (who: Principal) => void, otherwise: (error: AtpError) => void): void;
+  /** A newer socket took the session over (A2.3). */
+  superseded(): void;
+}
+
+/** One session: an endpoint with its streams, on one socket after the other, or for a while on none. */
+export interface Session {
+  /** The session's epoch; opaque to the client. */
+  readonly id: string;
+  readonly principal: Principal | undefined;
+  /** Where its streams' answers go. */
+  readonly output: StreamOutput;
+  /** Since when it has no socket; undefined while it has one. */
+  readonly detachedAt: number | undefined;
+  step(event: EndpointEvent): void;
+  /** The client of the present socket is known: welcome. */
+  grant(who: Principal, grant: Grant): void;
+  /** Another socket resumes this session: the older one is closed, then this one speaks (A9.2). */
+  attach(line: Line, hello: HelloContent, grant: Grant, shownTokenId: string): void;
+  /** The socket is gone. */
+  left(code: number, reason: string): void;
+  /** The end of a session that never came to be: another one has its socket now. */
+  dispose(): void;
+  /** Gives up what is kept for a resume (A8.4). */
+  evict(): void;
+  /** Bytes held (A8.4). */
+  bytes(): number;
+}
+
+/** A stream that parted from its session, to be one of its own (A9.2). */
+export interface Parted {
+  readonly principal: Principal;
+  readonly ref: StreamRef;
+  readonly key: StreamKey;
+  readonly parcel: StreamParcel;
+  readonly tokenId: string;
+}
