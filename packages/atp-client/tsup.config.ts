@@ -7,6 +7,7 @@ export default defineConfig(
       index: "src/index.ts",
       "react/index": "src/react/index.ts",
       "ai/index": "src/ai/index.ts",
+      "cli/main": "src/cli/main.ts",
       "cbor/index": "src/cbor/index.ts",
     },
     "neutral",
