@@ -71,7 +71,7 @@ module.exports = {
     {
       name: "edges-import-ports-and-runtime",
       severity: "error",
-      from: { path: `${core}/(node|policy|oidc|redis|otel|openai)/` },
+      from: { path: `${core}/(node|policy|oidc|otel|openai)/` },
       to: { path: `${core}/(money|lanes|routing|consensus|learning|stream|router)/` },
     },
     {

@@ -8,6 +8,7 @@ export default defineConfig(
     "node/index": "src/node/index.ts",
     "otel/index": "src/otel/index.ts",
     "oidc/index": "src/oidc/index.ts",
+    "redis/index": "src/redis/index.ts",
     "policy/index": "src/policy/index.ts",
     "testing/index": "src/testing/index.ts",
   }),

@@ -1,0 +1,8 @@
+/**
+ * State that routers share, on Redis 7. Needs the optional peer `ioredis`.
+ * @packageDocumentation
+ */
+export { connectRedis, redisReady } from "./connection.js";
+export type { RedisConnectionOptions } from "./connection.js";
+export { createRedisLedgerStore } from "./ledger-store.js";
+export type { RedisLedgerOptions, RedisLedgerStore } from "./ledger-store.js";

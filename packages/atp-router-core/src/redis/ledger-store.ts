@@ -1,0 +1,297 @@
+import type { Redis } from "ioredis";
+import type { Amounts, HoldScope, Limits, ReserveResult, ScopeBalance } from "../model/index.js";
+import { balanceOf, closedRefusal, leftOf, openAccount, refusalOf } from "../money/account.js";
+import type { Account, Entry } from "../money/account.js";
+import type { LedgerStore } from "../ports/index.js";
+import { ledgerScripts } from "./ledger-scripts.js";
+import { scriptsOn, unavailable } from "./scripts.js";
+
+/** Options of {@link createRedisLedgerStore}. */
+export interface RedisLedgerOptions {
+  /** A connection that fails fast, such as `connectRedis` makes. */
+  readonly redis: Redis;
+  /** A second connection, for the messages of other routers. @default a duplicate of `redis` */
+  readonly subscriber?: Redis;
+  /** What every key begins with. @default "atp:" */
+  readonly prefix?: string;
+  /** Milliseconds for expiry. @default Redis's own clock, which is the same for every router */
+  readonly now?: () => number;
+  /** Sweeps of all routers together run once in so long. 0: each sweep runs. @default 1000 */
+  readonly sweepEveryMs?: number;
+}
+
+/** The store, and the way to let go of its second connection. */
+export interface RedisLedgerStore extends LedgerStore {
+  close(): void;
+}
+
+/** A scope of a stream or session is kept so long after its last hold, when nobody forgot it. */
+const KEEP_PRIVATE_MS = 3_600_000;
+/** A tenant that asked for nothing for so long has no open hold any more. */
+const ACTIVE_MS = 3_600_000;
+const REGISTER_EVERY_MS = 10_000;
+const SWEPT_AT_ONCE = 100;
+
+const granted: ReserveResult = { ok: true };
+
+/**
+ * Budgets that routers share, on Redis 7: each operation is one script, so that no two routers can grant the same money. All keys of
+ * a tenant carry its hash tag and lie in one slot. A router that dies leaves holds that any other resolves when they expire. It never
+ * waits for a server that is away: money fails closed.
+ */
+export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedgerStore {
+  const { redis, prefix = "atp:", now, sweepEveryMs = 1_000 } = options;
+  const run = scriptsOn(redis, ledgerScripts);
+  const listeners = new Set<() => void>();
+  /** The tenant of each hold and scope that this router uses. */
+  const tenantOfHold = new Map<string, string>();
+  const tenantOfScope = new Map<string, string>();
+  /** Ceilings that were set before their scope was used. */
+  const early = new Map<string, Limits>();
+  const registered = new Map<string, number>();
+  const voided = new Set<string>();
+  const tenants = `${prefix}tenants`;
+  const channel = `${prefix}room`;
+  let subscriber: Redis | undefined;
+
+  const key = (tenant: string, kind: string, id: string): string => `${prefix}{${tenant}}:${kind}:${id}`;
+  const expiries = (tenant: string): string => `${prefix}{${tenant}}:expiries`;
+  const waiting = (tenant: string): string => `${prefix}{${tenant}}:waiting`;
+  const at = (): string => (now === undefined ? "" : String(Math.round(now())));
+  const room = (): void => {
+    for (const listener of [...listeners]) listener();
+  };
+
+  /** Says that a tenant has holds that a sweep must look at, before the first of them is there. */
+  async function register(tenant: string): Promise<void> {
+    const wall = now?.() ?? Date.now();
+    if (wall - (registered.get(tenant) ?? -Infinity) < REGISTER_EVERY_MS) return;
+    await redis.zadd(tenants, wall, tenant).catch((error: unknown) => {
+      throw unavailable(error);
+    });
+    registered.set(tenant, wall);
+  }
+
+  async function sweepTenant(tenant: string): Promise<string[]> {
+    const swept: string[] = [];
+    for (;;) {
+      const args = [at(), SWEPT_AT_ONCE, key(tenant, "h", ""), channel];
+      const ids = (await run("sweep", [expiries(tenant), waiting(tenant)], args)) as string[];
+      swept.push(...ids);
+      for (const id of ids) tenantOfHold.delete(id);
+      if (ids.length < SWEPT_AT_ONCE) return swept;
+    }
+  }
+
+  /** What only an expired hold stands in the way of is granted. */
+  async function orSweep(tenant: string, ask: () => Promise<ReserveResult>): Promise<ReserveResult> {
+    const result = await ask();
+    return result.ok || (await sweepTenant(tenant)).length === 0 ? result : ask();
+  }
+
+  async function unlessSwept(): Promise<boolean> {
+    if (sweepEveryMs === 0) return true;
+    const turn = await redis.set(`${prefix}sweep`, "1", "PX", sweepEveryMs, "NX").catch((error: unknown) => {
+      throw unavailable(error);
+    });
+    return turn === "OK";
+  }
+
+  return {
+    async reserve(hold, scopes, amounts, ttlMs) {
+      assertCountable(amounts, ttlMs);
+      const own = uniqueScopes(scopes);
+      if (voided.has(hold)) return refused(own, amounts);
+      const tenant = tenantOf(own);
+      tenantOfHold.set(hold, tenant);
+      for (const scope of own) tenantOfScope.set(scope.key, tenant);
+      await register(tenant);
+      const keys = [key(tenant, "h", hold), expiries(tenant), waiting(tenant)];
+      const args: (string | number)[] = [
+        at(),
+        Math.ceil(ttlMs),
+        amounts.parallel,
+        amounts.tokens,
+        amounts.usdMicros,
+        hold,
+      ];
+      for (const scope of own) {
+        keys.push(key(tenant, "s", scope.key));
+        args.push(...ceilings(early.get(scope.key) ?? scope.limits), isShared(scope) ? "" : KEEP_PRIVATE_MS + ttlMs);
+      }
+      return orSweep(tenant, async () => {
+        const reply = (await run("reserve", keys, args)) as Reply;
+        if (reply[0] !== 2) for (const scope of own) early.delete(scope.key);
+        return resultOf(reply, own, amounts);
+      });
+    },
+    async extend(hold, attempt, more) {
+      assertCountable(more, 0);
+      const tenant = tenantOfHold.get(hold);
+      if (tenant === undefined) return refused([], more);
+      const keys = [key(tenant, "h", hold), waiting(tenant)];
+      const args = [attempt, more.parallel, more.tokens, more.usdMicros];
+      return orSweep(tenant, async () => {
+        const reply = (await run("extend", keys, args)) as Reply;
+        return resultOf(reply, sourcesOf(reply), more);
+      });
+    },
+    async dispatched(hold) {
+      const tenant = tenantOfHold.get(hold);
+      if (tenant !== undefined) await run("dispatched", [key(tenant, "h", hold)], []);
+    },
+    async settle(hold, used) {
+      const tenant = tenantOfHold.get(hold);
+      if (tenant === undefined) return;
+      const args = [hold, counted(used.tokens), counted(used.usdMicros), channel];
+      const freed = await run("settle", [key(tenant, "h", hold), expiries(tenant), waiting(tenant)], args);
+      tenantOfHold.delete(hold);
+      if (freed === 1) room();
+    },
+    async void(hold) {
+      const tenant = tenantOfHold.get(hold);
+      if (tenant === undefined) {
+        // Its reservation never left this router; should it still come, it must not come to life.
+        voided.add(hold);
+        if (voided.size > 16_384) voided.clear();
+        return;
+      }
+      const freed = await run("release", [key(tenant, "h", hold), expiries(tenant), waiting(tenant)], [hold, channel]);
+      tenantOfHold.delete(hold);
+      if (freed === 1) room();
+    },
+    async setLimit(scope, limits) {
+      const tenant = tenantOfScope.get(scope) ?? tenantName(scope);
+      if (tenant === undefined) {
+        early.set(scope, limits);
+        return;
+      }
+      const args = [...ceilings(limits), channel];
+      if ((await run("limit", [key(tenant, "s", scope), waiting(tenant)], args)) === 1) room();
+    },
+    async read(scope) {
+      const tenant = tenantOfScope.get(scope) ?? tenantName(scope);
+      if (tenant === undefined) return undefined;
+      const reply = await redis
+        .hmget(key(tenant, "s", scope), "mp", "mt", "mu", "pt", "pu", "rp", "rt", "ru")
+        .catch((error: unknown) => {
+          throw unavailable(error);
+        });
+      return reply[0] === null ? undefined : balance(reply as string[]);
+    },
+    async forget(scope) {
+      early.delete(scope);
+      const tenant = tenantOfScope.get(scope) ?? tenantName(scope);
+      if (tenant === undefined) return;
+      await run("forget", [key(tenant, "s", scope)], []);
+      tenantOfScope.delete(scope);
+    },
+    async sweep() {
+      if (!(await unlessSwept())) return [];
+      const since = (now?.() ?? Date.now()) - ACTIVE_MS;
+      const active = await redis.zrangebyscore(tenants, since, "+inf").catch((error: unknown) => {
+        throw unavailable(error);
+      });
+      const swept = (await Promise.all(active.map(sweepTenant))).flat();
+      if (swept.length > 0) room();
+      return swept;
+    },
+    watch(listener) {
+      listeners.add(listener);
+      if (subscriber === undefined) {
+        subscriber = options.subscriber ?? redis.duplicate({ enableOfflineQueue: true });
+        subscriber.on("error", () => undefined);
+        subscriber.on("message", room);
+        // After a reconnect something may have been freed unheard.
+        subscriber.on("ready", room);
+        subscriber.subscribe(channel).catch(() => undefined);
+      }
+      return () => listeners.delete(listener);
+    },
+    close() {
+      listeners.clear();
+      subscriber?.disconnect();
+    },
+  };
+}
+
+/** 1 granted, 2 resolved before, 0 refused and then eight numbers for each scope. */
+type Reply = readonly [0 | 1 | 2, ...string[]];
+
+function resultOf(reply: Reply, scopes: readonly Pick<HoldScope, "source">[], asked: Amounts): ReserveResult {
+  if (reply[0] === 1) return granted;
+  if (reply[0] === 2) return refused(scopes, asked);
+  const entries: Entry[] = scopes.map(({ source }, i) => ({
+    source,
+    account: accountOf(reply.slice(1 + i * 8, 9 + i * 8) as string[]),
+  }));
+  return { ok: false, refusal: refusalOf(entries, asked), left: leftOf(entries) };
+}
+
+function refused(scopes: readonly Pick<HoldScope, "source">[], asked: Amounts): ReserveResult {
+  return { ok: false, refusal: closedRefusal(scopes[0]?.source ?? "stream", asked), left: {} };
+}
+
+/** An extension's scopes in their order: inner ones first, the last is the tenant's. */
+function sourcesOf(reply: Reply): readonly Pick<HoldScope, "source">[] {
+  const count = Math.floor((reply.length - 1) / 8);
+  return Array.from({ length: count }, (_, i) => ({
+    source: i === 0 ? ("stream" as const) : i === 1 ? ("session" as const) : ("tenant" as const),
+  }));
+}
+
+function accountOf(numbers: readonly string[]): Account {
+  const [mp = 0, mt = 0, mu = 0, pt = 0, pu = 0, rp = 0, rt = 0, ru = 0] = numbers.map(Number);
+  return {
+    maxParallel: mp,
+    maxTokens: mt,
+    maxUsd: mu,
+    postedTokens: pt,
+    postedUsd: pu,
+    parallel: rp,
+    tokens: rt,
+    usd: ru,
+    open: 0,
+    forgotten: false,
+  };
+}
+
+function balance(numbers: readonly string[]): ScopeBalance {
+  return balanceOf(accountOf(numbers));
+}
+
+function ceilings(limits: Limits): [number, number, number] {
+  const { maxParallel, maxTokens, maxUsd } = openAccount(limits);
+  return [maxParallel, maxTokens, maxUsd];
+}
+
+function uniqueScopes(scopes: readonly HoldScope[]): readonly HoldScope[] {
+  return scopes.filter((scope, i) => scopes.findIndex(({ key }) => key === scope.key) === i);
+}
+
+function isShared(scope: HoldScope): boolean {
+  return scope.source === "tenant";
+}
+
+/** The tenant that a scope's own key names, as `tenant:acme` or `tenant:acme@...` does. */
+function tenantName(scope: string): string | undefined {
+  return /^(?:tenant|subject):([^@/]*)/.exec(scope)?.[1];
+}
+
+/** The tenant of a hold, by its outermost scope. */
+function tenantOf(scopes: readonly HoldScope[]): string {
+  const outer = [...scopes].reverse().find(({ source }) => source === "tenant");
+  return (outer === undefined ? undefined : tenantName(outer.key)) ?? "";
+}
+
+function assertCountable({ parallel, tokens, usdMicros }: Amounts, ttlMs: number): void {
+  if (![parallel, tokens, usdMicros].every((value) => Number.isSafeInteger(value) && value >= 0))
+    throw new RangeError("amounts are integers from 0 to 2^53-1");
+  if (!Number.isFinite(ttlMs)) throw new RangeError("a hold needs a time to live");
+}
+
+/** What was used as it is posted; empty when it cannot be counted, which posts what was held. */
+function counted(value: number): string | number {
+  if (!Number.isFinite(value)) return "";
+  return value <= 0 ? 0 : Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(value));
+}
