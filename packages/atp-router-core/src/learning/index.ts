@@ -22,3 +22,24 @@ export { promptFeatureNames, promptFeatures } from "./prompt-features.js";
 export type { PromptFeatures } from "./prompt-features.js";
 export { neutralVotes, posterior, promptEffect } from "./vote-model.js";
 export type { AnswerGroup, FeatureScale, Posterior, PromptEffect, SeenAnswer, VoteModel } from "./vote-model.js";
+export {
+  brierScore,
+  calibrated,
+  calibrationError,
+  expectedCalibrationError,
+  learnLabel,
+  newCalibrator,
+  trusted,
+} from "./calibration.js";
+export type { Calibrator, Label } from "./calibration.js";
+export { newChallenge, tried, tries } from "./challenge.js";
+export type { Challenge, ChallengeConfig } from "./challenge.js";
+export type { AccuracyPrior } from "./difficulty.js";
+export { createLearner } from "./learner.js";
+export type { Advice, Learner, LearnerConfig, Offer, Option, Outcome, Question } from "./learner.js";
+export { owed } from "./pacer.js";
+export type { Pacer } from "./pacer.js";
+export type { Truth } from "./patterns.js";
+export type { Beta } from "./reliability.js";
+export { mergeStates, parseState } from "./state.js";
+export type { LearningState } from "./state.js";
