@@ -48,6 +48,8 @@ export type {
   Grant,
   OutMessage,
   Role,
+  KeptMessage,
+  LostStream,
   StreamParcel,
   StreamRef,
 } from "./endpoint/types.js";

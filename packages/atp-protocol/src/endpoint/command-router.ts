@@ -1,5 +1,6 @@
 import { payloadTypes } from "../frame/payload.js";
 import { onGranted, onRefused } from "./greeting.js";
+import { adopt } from "./adopting.js";
 import { part, restore } from "./parting.js";
 import { evict, onAttach } from "./resume-router.js";
 import { releaseHeld } from "./router.js";
@@ -39,6 +40,9 @@ export function commandRouter(s: State, event: EndpointEvent): boolean {
       return true;
     case "session.restore":
       restore(s, event.parcel, event.tokenId);
+      return true;
+    case "session.adopt":
+      adopt(s, event.sessionId, event.capabilities, event.streams);
       return true;
     case "stream.part": {
       const stream = s.streams.get(event.stream);

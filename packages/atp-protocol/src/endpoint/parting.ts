@@ -64,4 +64,6 @@ export function restore(s: State, parcel: StreamParcel, tokenId: string): void {
   s.detachedAt = s.at;
   arm(s, s.at + s.limits.retention_ms);
   issueToken(s, undefined, tokenId);
+  if (s.config.shared !== true) return;
+  for (const message of stream.kept) s.fx.push({ t: "stream.kept", stream: stream.ref, message });
 }

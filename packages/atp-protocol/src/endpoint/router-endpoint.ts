@@ -82,6 +82,8 @@ function closed(s: RouterState, _code: number, _reason: string, wasOpen: boolean
 /** A message is kept as encoded, so that a replay is byte-identical; over the bound the oldest go, ends never (A9.2). */
 function committed(s: RouterState, stream: RouterStream, entry: OutEntry): void {
   if (!entry.end) stream.usedBytes += entry.bytes;
+  if (s.config.shared === true && s.capabilities.resume)
+    s.fx.push({ t: "stream.kept", stream: stream.ref, message: entry });
   while (stream.keptBytes > s.limits.retention_bytes && stream.kept.length > 1) {
     const oldest = stream.kept[0] as OutEntry;
     // What the socket is in the middle of taking cannot go.

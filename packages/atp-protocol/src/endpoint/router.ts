@@ -160,6 +160,7 @@ function onStreamFrame(s: State, frame: Frame, bits: number, bytes: number): voi
   }
   if (frame.ack !== undefined) {
     onAck(stream, frame.ack);
+    if (s.config.shared === true) s.fx.push({ t: "stream.acked", stream: ref, seq: stream.peerAck });
     settleEnded(s, stream);
   }
   if (frame.credit !== undefined) onCredit(s, stream, frame.credit);

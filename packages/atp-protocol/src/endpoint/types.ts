@@ -47,6 +47,8 @@ export interface EndpointConfig {
   /** Socket marks in bytes (A8.2). @default 262144 and 65536 */
   readonly highMarkBytes?: number;
   readonly lowMarkBytes?: number;
+  /** Router only: tells what it keeps for a resume, by `stream.kept` and `stream.acked`, so that other routers may have it too. */
+  readonly shared?: boolean;
   /** Client only: what HELLO says. Absent: no HELLO is sent. */
   readonly hello?: { readonly sessionId: string; readonly content: HelloContent };
 }
@@ -77,6 +79,23 @@ export interface OutMessage {
 /** A stream on its way from one endpoint to another; opaque to the host. Its ref stays the same. */
 export interface StreamParcel {
   readonly sessionId: string;
+}
+
+/** A stream whose router is lost. */
+export interface LostStream {
+  readonly streamId: string;
+  /** What its client has. */
+  readonly lastSeq: number;
+  /** What was kept of it above that, oldest first. */
+  readonly kept: readonly KeptMessage[];
+}
+
+/** A numbered message as it was first encoded: one frame, or the fragments of one message. */
+export interface KeptMessage {
+  readonly seq: number;
+  readonly parts: readonly Encoded[];
+  /** FIN or RST. */
+  readonly end: boolean;
 }
 
 /** Everything that can happen to an endpoint. `at` is milliseconds of a clock that never goes back. */
@@ -117,6 +136,17 @@ export type EndpointEvent = { readonly at: number } & ( // From the socket.
     }
   /** The first event of a new router endpoint, in place of a socket: it becomes the session of what parted from another one. */
   | { readonly t: "session.restore"; readonly parcel: StreamParcel; readonly tokenId: string }
+  /**
+   * The first event of a new router endpoint, in place of a socket: it takes over a session whose router is lost. What the store
+   * still has of each stream is replayed; a stream without an end gets RST `EAGENTDOWN` (A9.3).
+   */
+  | {
+      readonly t: "session.adopt";
+      readonly sessionId: string;
+      /** What the client's HELLO announced. */
+      readonly capabilities: readonly string[];
+      readonly streams: readonly LostStream[];
+    }
   | { readonly t: "hello.refused"; readonly error: ErrorContent; readonly closeCode: number }
   /** Memory is short: a session without a socket gives up what it keeps for a replay, ends excepted. It resumes with gaps. */
   | { readonly t: "session.evict" }
@@ -195,6 +225,9 @@ export type EndpointEffect =
   /** The socket is gone: these streams have no reader now. */
   | { readonly t: "stream.detached"; readonly stream: StreamRef }
   | { readonly t: "stream.attached"; readonly stream: StreamRef }
+  /** With `shared`: a message got its number and is kept; the client has every message up to `seq`. */
+  | { readonly t: "stream.kept"; readonly stream: StreamRef; readonly message: KeptMessage }
+  | { readonly t: "stream.acked"; readonly stream: StreamRef; readonly seq: number }
   /** The client lets go of this stream: answer with `stream.part` (A9.2). */
   | { readonly t: "stream.detach"; readonly stream: StreamRef }
   /** The stream is no longer of this session: give it to a new endpoint by `session.restore`. */

@@ -88,6 +88,8 @@ export type Observation =
   | { readonly t: "policy.denied"; readonly key: string; readonly tenant: string; readonly reasons: readonly string[] }
   | { readonly t: "socket.opened" | "socket.closed"; readonly sockets: number; readonly code?: number }
   | { readonly t: "violation"; readonly error: ErrorContent; readonly remote: string }
+  /** The store of shared sessions did not answer: clients can resume here only. */
+  | { readonly t: "replay.failed"; readonly error: unknown }
   | { readonly t: "defect"; readonly id: string; readonly where: string; readonly error: unknown };
 
 /** Sees everything, decides nothing. Must not throw. */

@@ -1,8 +1,11 @@
 import { AtpError, closeCodes, decodeFrame } from "atp-protocol";
-import type { Grant, HelloContent } from "atp-protocol";
+import type { HelloContent } from "atp-protocol";
 import type { Principal } from "../model/index.js";
 import { createSession, sizeOf, TOKEN_BYTES } from "./session.js";
 import type { Line, Session } from "./session-port.js";
+import { grantOf, isSame } from "./grant.js";
+import type { Relay } from "./relay-guest.js";
+import type { SharedSessions } from "./shared-sessions.js";
 import type { ConnectionTools } from "./session-tools.js";
 import { settle, settled } from "./settle.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
@@ -24,6 +27,8 @@ export function openConnection(
   const { clock } = tools;
   /** Undefined once a newer socket has the session. */
   let session: Session | undefined;
+  /** Set while another router owns the session. */
+  let relay: Relay | undefined;
   let draining = false;
 
   const line: Line = {
@@ -55,13 +60,67 @@ export function openConnection(
           // The socket may have gone meanwhile.
           if (session !== fresh) return;
           const older = shown === undefined ? undefined : tools.find(shownId);
-          const grant = grantOf(who, older?.id ?? fresh.id, token, tokenId);
-          if (older === undefined) fresh.grant(who, grant);
-          else if (isSame(older.principal, who)) resume(older, fresh, hello, grant, shownId);
-          else throw new AtpError("ESEC", "This resume token is another principal's.", { details: { rule: "A2.3" } });
+          const { shared } = tools;
+          if (older !== undefined) return take(older, { who, hello, token, tokenId, shownId }, fresh);
+          if (shared !== undefined && token !== undefined)
+            return elsewhere(shared, { who, hello, token, tokenId, shownId }, shown !== undefined, fresh);
+          return fresh.grant(who, grantOf(tools, who, fresh.id, token, tokenId));
         }),
       ),
     );
+  }
+
+  /** With a shared store the session may be another router's; one that begins here is published before its token is shown (A9.3). */
+  async function elsewhere(shared: SharedSessions, asked: Asked, resumes: boolean, fresh: Session): Promise<void> {
+    const { who, hello, token = "", tokenId, shownId } = asked;
+    const at = resumes ? await shared.attach(shownId, who) : null;
+    if (session !== fresh) return;
+    if (at === "forbidden") throw notYours();
+    if (at === null) {
+      await shared.publish(fresh.id, who, [tokenId]);
+      if (session === fresh) fresh.grant(who, grantOf(tools, who, fresh.id, token, tokenId));
+      return;
+    }
+    const { token: _credential, ...told } = hello;
+    const { tenant, subject } = who;
+    const { subprotocol } = info;
+    const open = {
+      t: "open",
+      remote: info.remote,
+      subprotocol,
+      hello: told,
+      tenant,
+      subject,
+      token,
+      tokenId,
+      shownId,
+    } as const;
+    relay = shared.relay(at, socket, open, (how) => {
+      if (how === "opened") {
+        if (session !== fresh) return;
+        fresh.dispose();
+        session = undefined;
+        socket.setReading(true);
+        return;
+      }
+      relay = undefined;
+      if (session !== fresh) return;
+      const goOn = how === "lost" ? adopt(shared, at.session, asked, fresh) : elsewhere(shared, asked, false, fresh);
+      goOn.catch(refused(fresh));
+    });
+  }
+
+  /** The owner of the session is lost: it goes on here, with what the store has of its streams (A9.3). */
+  async function adopt(shared: SharedSessions, id: string, asked: Asked, fresh: Session): Promise<void> {
+    const { who, hello, tokenId, shownId } = asked;
+    const streams = await shared.lost(id, fresh.label(), hello.resume?.streams ?? []);
+    await shared.publish(id, who, [shownId, tokenId]);
+    if (session !== fresh) return;
+    const heir = createSession(tools, { id, principal: who });
+    tools.opened(heir);
+    const at = clock.now();
+    heir.step({ t: "session.adopt", at, sessionId: fresh.label(), capabilities: hello.capabilities, streams });
+    take(heir, asked, fresh);
   }
 
   function refused(fresh: Session): (error: unknown) => void {
@@ -72,31 +131,28 @@ export function openConnection(
     };
   }
 
-  function grantOf(who: Principal, epoch: string, token: string | undefined, tokenId: string): Grant {
-    return {
-      epoch,
-      server: tools.server,
-      levels: [1],
-      lease: tools.lease,
-      principal: { tenant: who.tenant, sub: who.subject },
-      ...(token === undefined ? {} : { resumeToken: token, resumeTokenId: tokenId }),
-    };
-  }
-
   /** This socket goes to the older session; the one that was made for it never was. */
-  function resume(older: Session, fresh: Session, hello: HelloContent, grant: Grant, shownId: string): void {
+  function take(older: Session, asked: Asked, fresh: Session): void {
+    const { who, hello, token, tokenId, shownId } = asked;
+    if (!isSame(older.principal, who)) throw notYours();
     fresh.dispose();
     session = older;
     socket.setReading(true);
-    older.attach(line, hello, grant, shownId);
+    older.attach(line, hello, grantOf(tools, who, older.id, token, tokenId), shownId);
     if (draining) older.step({ t: "drain", at: clock.now() });
   }
 
   const connection: Connection = {
     text(data) {
-      if (session === undefined) return;
+      if (session === undefined && relay === undefined) return;
       const bytes = sizeOf(data);
       const decoded = decodeFrame(data, tools.limits);
+      if (session === undefined) {
+        relay?.push(
+          decoded.ok ? { t: "frame", frame: decoded.frame, bytes } : { t: "refused", refusal: decoded.refusal, bytes },
+        );
+        return;
+      }
       const at = clock.now();
       session.step(
         decoded.ok
@@ -110,14 +166,22 @@ export function openConnection(
         message: "A binary message came on the JSON subprotocol. Send text.",
         rule: "A3.4",
       };
-      session?.step({ t: "socket.refused", at: clock.now(), refusal, bytes: data.byteLength });
+      if (session === undefined) relay?.push({ t: "refused", refusal, bytes: data.byteLength });
+      else session.step({ t: "socket.refused", at: clock.now(), refusal, bytes: data.byteLength });
     },
-    alive: () => session?.step({ t: "socket.alive", at: clock.now() }),
-    flushed: (bytes) => session?.step({ t: "socket.buffered", at: clock.now(), bytes }),
+    alive() {
+      if (session === undefined) relay?.push({ t: "alive" });
+      else session.step({ t: "socket.alive", at: clock.now() });
+    },
+    flushed(bytes) {
+      if (session === undefined) relay?.push({ t: "buffered", bytes });
+      else session.step({ t: "socket.buffered", at: clock.now(), bytes });
+    },
     closed(code, reason) {
       const left = session;
       session = undefined;
       left?.left(code, reason);
+      relay?.closed(code, reason);
       closed(connection);
     },
     drain() {
@@ -135,6 +199,16 @@ export function openConnection(
   return connection;
 }
 
-function isSame(a: Principal | undefined, b: Principal): boolean {
-  return a !== undefined && a.tenant === b.tenant && a.subject === b.subject;
+/** What a HELLO asks for, and by which tokens. */
+interface Asked {
+  readonly who: Principal;
+  readonly hello: HelloContent;
+  /** The next token; absent without `resume`. */
+  readonly token: string | undefined;
+  readonly tokenId: string;
+  readonly shownId: string;
+}
+
+function notYours(): AtpError {
+  return new AtpError("ESEC", "This resume token is another principal's.", { details: { rule: "A2.3" } });
 }

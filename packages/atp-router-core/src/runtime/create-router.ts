@@ -23,7 +23,9 @@ import { readiness } from "./readiness.js";
 import { parseTask } from "./request.js";
 import type { Router, RouterConfig } from "./router.js";
 import type { ConnectionTools, Opened } from "./session-tools.js";
-import type { Session } from "./session-port.js";
+import { grantOf, isSame } from "./grant.js";
+import { shareSessions } from "./shared-sessions.js";
+import { createSessionScopes } from "./session-scopes.js";
 import { createSessions } from "./sessions.js";
 import { lowered, settingsOf } from "./settings.js";
 import { systemClock, systemRng } from "./system.js";
@@ -54,9 +56,7 @@ export function createRouter(config: RouterConfig): Router {
   const aliases = new Map<string, string>();
   /** Called when the last stream has ended. */
   let whenEmpty: (() => void) | undefined;
-  /** Sessions whose streams went on in sessions of their own, and those of them that are gone with streams still running. */
-  const parents = new Set<Session>();
-  const leftScopes = new Set<string>();
+  const scopes = createSessionScopes(hosts, (scope) => desk.forget(scope));
   let draining = false;
   let stopTick: (() => void) | undefined;
   let dryRuns = 0;
@@ -88,7 +88,7 @@ export function createRouter(config: RouterConfig): Router {
     hosts,
     closed(host) {
       hosts.delete(host.key);
-      if (leftScopes.delete(host.scope)) forgetScope(host.scope);
+      scopes.streamEnded(host.scope);
       if (hosts.size === 0) whenEmpty?.();
     },
   };
@@ -96,16 +96,6 @@ export function createRouter(config: RouterConfig): Router {
   function authenticate(token: string | undefined): Principal | Promise<Principal> {
     if (config.identity === undefined) return { tenant: "default", subject: "anonymous", roles: [] };
     return config.identity.authenticate(token === undefined ? {} : { token }).then(({ principal }) => principal);
-  }
-
-  /** A scope is of no use once its session is gone and the streams that parted from it have ended. */
-  function forgetScope(scope: string): void {
-    for (const host of hosts.values()) {
-      if (host.scope !== scope) continue;
-      leftScopes.add(scope);
-      return;
-    }
-    desk.forget(scope);
   }
 
   function aliasOf(session: string): string {
@@ -216,7 +206,9 @@ export function createRouter(config: RouterConfig): Router {
   async function close(): Promise<void> {
     draining = true;
     for (const key of [...hosts.keys()]) emit({ t: "drain.over", at: clock.now(), key });
-    for (const connection of [...connections]) connection.close(closeCodes.goingAway, "the router shuts down");
+    for (const end of [...connections, ...(shared?.lines() ?? [])])
+      end.close(closeCodes.goingAway, "the router shuts down");
+    shared?.close();
     // Nobody comes back to a router that is gone.
     for (const session of [...sessions.all()]) if (session.detachedAt !== undefined) session.dispose();
     stopTick?.();
@@ -224,7 +216,26 @@ export function createRouter(config: RouterConfig): Router {
     for (const port of adapters.values()) port.close();
   }
 
+  const shared =
+    config.replay === undefined
+      ? undefined
+      : shareSessions({
+          store: config.replay,
+          clock,
+          rng,
+          observer,
+          retentionBytes: wire.retention_bytes,
+          find: (tokenId) => sessions.find(tokenId),
+          attach(session, line, { hello, token, tokenId, shownId }, who) {
+            if (!isSame(session.principal, who)) return false;
+            session.attach(line, hello, grantOf({ server, lease }, who, session.id, token, tokenId), shownId);
+            if (draining) session.step({ t: "drain", at: clock.now() });
+            return true;
+          },
+        });
+
   const connectionTools: ConnectionTools = {
+    shared,
     clock,
     emit,
     observer,
@@ -240,7 +251,7 @@ export function createRouter(config: RouterConfig): Router {
     setSessionLimits: (session, next) => desk.setLimit(`session:${session}`, next),
     opened: (session) => sessions.add(session),
     parted(key, to, from) {
-      parents.add(from);
+      scopes.parted(from);
       const host = hosts.get(key);
       if (host !== undefined) host.output = to.output;
     },
@@ -250,9 +261,7 @@ export function createRouter(config: RouterConfig): Router {
     disposed(session) {
       sessions.remove(session);
       aliases.delete(session.id);
-      const scope = `session:${session.id}`;
-      if (parents.delete(session)) forgetScope(scope);
-      else desk.forget(scope);
+      scopes.sessionEnded(session);
     },
   };
 
@@ -308,7 +317,7 @@ export function createRouter(config: RouterConfig): Router {
     },
     async drain(options = {}) {
       draining = true;
-      for (const connection of [...connections]) connection.drain();
+      for (const end of [...connections, ...(shared?.lines() ?? [])]) end.drain();
       await streamsEnded(options.drainMs ?? wire.drain_ms);
       await close();
     },

@@ -1,4 +1,5 @@
 import type { ErrorContent, Payload, Qos, Window, WireLimits } from "atp-protocol";
+import type { ReplayStore } from "atp-protocol/replay";
 import type { AdapterInfo, AdapterStatus, Lane, Limits, Principal, Route } from "../model/index.js";
 import type {
   AdapterPort,
@@ -79,6 +80,11 @@ export interface RouterConfig {
   /** SHA-256 of a text as hexadecimal text: resume tokens are kept as hashes only. @default the platform's Web Crypto */
   readonly hash?: (text: string) => string | Promise<string>;
   readonly server?: { readonly name: string; readonly version: string };
+  /**
+   * What routers share so that a client may resume at any of them (A9.3).
+   * @default none: a client resumes where it was
+   */
+  readonly replay?: ReplayStore;
 }
 
 /** A dry run's question: members of a SYN. */

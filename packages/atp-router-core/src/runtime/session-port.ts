@@ -26,6 +26,8 @@ export interface Session {
   /** Since when it has no socket; undefined while it has one. */
   readonly detachedAt: number | undefined;
   step(event: EndpointEvent): void;
+  /** What its frames call it. */
+  label(): string;
   /** The client of the present socket is known: welcome. */
   grant(who: Principal, grant: Grant): void;
   /** Another socket resumes this session: the older one is closed, then this one speaks (A9.2). */
@@ -38,6 +40,12 @@ export interface Session {
   evict(): void;
   /** Bytes held (A8.4). */
   bytes(): number;
+}
+
+/** A session whose router is lost, with what its endpoint is then given to adopt (A9.3). */
+export interface Heir {
+  readonly id: string;
+  readonly principal: Principal;
 }
 
 /** A stream that parted from its session, to be one of its own (A9.2). */

@@ -6,6 +6,7 @@ import type { Emit, StreamOutput } from "./host.js";
 import type { ParseOptions } from "./request.js";
 import type { Lease } from "./router.js";
 import type { Session } from "./session-port.js";
+import type { SharedSessions } from "./shared-sessions.js";
 
 /** A checked SYN, on its way to the router's machine. */
 export interface Opened {
@@ -45,6 +46,8 @@ export interface SessionTools {
   readonly parted: (key: StreamKey, to: Session, from: Session) => void;
   readonly disposed: (session: Session) => void;
   readonly rng: Rng;
+  /** Absent: nobody else knows of our sessions. */
+  readonly shared: SharedSessions | undefined;
   /** SHA-256 as hexadecimal text. */
   readonly hash: (text: string) => string | Promise<string>;
 }

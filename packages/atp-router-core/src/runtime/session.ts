@@ -9,7 +9,7 @@ import type { Ceilings } from "./session-ceilings.js";
 import { streamOutput } from "./session-output.js";
 import type { SessionTools } from "./session-tools.js";
 import { settle, settled } from "./settle.js";
-import type { Line, Parted, Session } from "./session-port.js";
+import type { Heir, Line, Parted, Session } from "./session-port.js";
 
 /** What this router can do beyond the core (A2.1). */
 const CAPABILITIES: readonly string[] = ["resume", "credit", "fragments"];
@@ -18,9 +18,9 @@ const CAPABILITIES: readonly string[] = ["resume", "credit", "fragments"];
 const EPOCH_BYTES = 12;
 export const TOKEN_BYTES = 32;
 
-/** Makes the session of a socket that has just opened, or of a stream that parted from another session. */
-export function createSession(tools: SessionTools, origin: Line | Parted): Session {
-  const id = tools.rng.hex(EPOCH_BYTES);
+/** Makes the session of a socket that has just opened, of a stream that parted from another one, or a lost router. */
+export function createSession(tools: SessionTools, origin: Line | Parted | Heir): Session {
+  const id = "id" in origin ? origin.id : tools.rng.hex(EPOCH_BYTES);
   const { clock, emit } = tools;
   const endpoint: Endpoint = createEndpoint({
     role: "router",
@@ -28,18 +28,20 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
     capabilities: CAPABILITIES,
     encode: encodeRouterFrame,
     sizeOf,
+    shared: tools.shared !== undefined,
   });
   const keys = new Map<StreamRef, StreamKey>();
   /** Made when a client first moves them, as few do. */
   let ceilings: Ceilings | undefined;
   const parted = "parcel" in origin ? origin : undefined;
-  let line = "parcel" in origin ? undefined : origin;
-  let principal = parted?.principal;
+  let line = "socket" in origin ? origin : undefined;
+  let principal = "principal" in origin ? origin.principal : undefined;
   /** The client said HELLO. */
-  let rich = parted !== undefined;
+  let label = "0";
+  let rich = line === undefined;
   /** Tokens stand by which another socket may take this session over. */
   let resumable = false;
-  let detachedAt = parted === undefined ? undefined : clock.now();
+  let detachedAt = line === undefined ? clock.now() : undefined;
   /** One socket follows another without a pause: nobody was lost. */
   let moving = false;
   let disposed = false;
@@ -91,10 +93,12 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
         return;
       case "hello":
         rich = true;
+        label = effect.sessionId;
         line?.greet(effect.hello);
         return;
       case "tokens":
         resumable = effect.valid.length > 0;
+        if (principal !== undefined) tools.shared?.tokens(id, principal, effect.valid);
         tools.tokens(session, effect.valid);
         endIfOver();
         return;
@@ -143,6 +147,12 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
         return;
       case "violation":
         tools.observer?.observe({ t: "violation", error: effect.error, remote: line?.remote ?? "detached" });
+        return;
+      case "stream.kept":
+        tools.shared?.kept(id, effect.stream, effect.message);
+        return;
+      case "stream.acked":
+        tools.shared?.acked(id, effect.stream, effect.seq);
         return;
       case "stream.detach":
         letGo(effect.stream);
@@ -278,6 +288,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted): Sessi
       return detachedAt;
     },
     step,
+    label: () => label,
     grant(who, grant) {
       principal = who;
       step({ t: "hello.granted", at: clock.now(), grant });

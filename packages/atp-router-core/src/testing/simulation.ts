@@ -15,6 +15,8 @@ export interface SimulationConfig extends Omit<RouterConfig, "adapters" | "clock
   readonly adapters: readonly AdapterScript[];
   /** @default 1 */
   readonly seed?: number;
+  /** The time of another simulation, for several routers in one world. @default its own */
+  readonly clock?: VirtualClock;
 }
 
 /** The real router and runtime on virtual time, with scripted adapters and in-memory sockets. */
@@ -29,7 +31,7 @@ export interface Simulation {
 /** Builds a simulation; the same seed and the same script give the same run. */
 export function createSimulation(config: SimulationConfig | ((clock: VirtualClock) => SimulationConfig)): Simulation {
   const seed = typeof config === "function" ? 1 : (config.seed ?? 1);
-  const clock = createVirtualClock(seed);
+  const clock = (typeof config === "function" ? undefined : config.clock) ?? createVirtualClock(seed);
   const { adapters: scripts, ...rest } = typeof config === "function" ? config(clock) : config;
   const adapters = new Map(scripts.map((script) => [script.id, scriptedAdapter(clock, script)]));
   const observations: Observation[] = [];

@@ -1,0 +1,32 @@
+import type { Grant } from "atp-protocol";
+import type { Principal } from "../model/index.js";
+import type { Lease } from "./router.js";
+
+/** What every welcome of a router says. */
+export interface GrantTools {
+  readonly server: { readonly name: string; readonly version: string };
+  readonly lease: Lease;
+}
+
+/** What a HELLO is answered with (A2.2). @param token absent without `resume` */
+export function grantOf(
+  { server, lease }: GrantTools,
+  who: Principal,
+  epoch: string,
+  token: string | undefined,
+  tokenId: string,
+): Grant {
+  return {
+    epoch,
+    server,
+    levels: [1],
+    lease,
+    principal: { tenant: who.tenant, sub: who.subject },
+    ...(token === undefined ? {} : { resumeToken: token, resumeTokenId: tokenId }),
+  };
+}
+
+/** A session belongs to its first principal (A2.3). */
+export function isSame(a: Principal | undefined, b: Principal): boolean {
+  return a !== undefined && a.tenant === b.tenant && a.subject === b.subject;
+}
