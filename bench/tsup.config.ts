@@ -7,6 +7,7 @@ export default defineConfig({
     router: "src/router/main.ts",
     clients: "src/clients/main.ts",
     wire: "src/wire/main.ts",
+    online: "src/online/main.ts",
     profile: "src/profile/main.ts",
     "bench-adapter": "src/router/adapter.ts",
     "bench-load": "src/router/load.ts",

@@ -20,6 +20,11 @@ const benches = {
       "codec and endpoint: partials over a bare socket, decoding, refusing, memory, bundle, fuzz, seeded schedules",
     builds: ["atp-bench...", "atp-protocol..."],
   },
+  online: {
+    about:
+      "learning in one pass over recorded answers: behind a fitted policy, governor, recovery, calibration [--data DIR]",
+    builds: ["atp-bench...", "atp-router-core..."],
+  },
   profile: {
     about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory]",
     builds: ["atp-bench...", "@atp-examples/router..."],

@@ -112,8 +112,12 @@ function isotonic(labels: readonly Label[]): readonly Step[] {
   const value = (p: { right: number; n: number }): number => (p.right + 2 * overall) / (p.n + 2);
   // Pools begin with the labels of one bin: a pool of one label is noise, not a step.
   const size = Math.max(1, Math.ceil(sorted.length / (2 * BINS)));
-  for (let from = 0; from < sorted.length; from += size) {
-    const bin = sorted.slice(from, from + size);
+  let to = 0;
+  for (let from = 0; from < sorted.length; from = to) {
+    to = Math.min(sorted.length, from + size);
+    // Alike confidences belong together.
+    while (to < sorted.length && sorted[to]?.told === sorted[to - 1]?.told) to++;
+    const bin = sorted.slice(from, to);
     pools.push({
       right: bin.filter(({ right }) => right).length,
       n: bin.length,

@@ -1,6 +1,6 @@
 import type { AccuracyPrior } from "./difficulty.js";
 import type { Lookahead, Prospect, Standing } from "./lookahead.js";
-import { affordable, newPacer, paid, priceOfMoney } from "./pacer.js";
+import { affordable, newPacer, owed, paid, priceOfMoney } from "./pacer.js";
 import type { Pacer } from "./pacer.js";
 import { patternKey, patternOf } from "./patterns.js";
 import type { Pattern, Truth } from "./patterns.js";
@@ -31,6 +31,8 @@ export interface LearnerConfig {
   readonly exploreFirst?: number;
   /** Holds spending to this many micro-dollars a request. @default none: a right answer's value decides */
   readonly targetUsdMicros?: number;
+  /** Decide by the best belief alone, never by one drawn from what is still believable: nothing new is found out. @default false */
+  readonly greedy?: boolean;
   /** @default 1 */
   readonly seed?: number;
 }
@@ -147,6 +149,7 @@ export function createLearner(config: LearnerConfig): Learner {
       epoch: () => taskOf(task).epoch,
       since: () => others.since[task] ?? {},
       normal,
+      greedy: config.greedy ?? false,
     });
     const state: TaskState = {
       learner,
@@ -184,8 +187,10 @@ export function createLearner(config: LearnerConfig): Learner {
   return {
     begin(task, { bucket = "", valueUsdMicros, u }) {
       const state = taskOf(task);
-      const explores = state.begun < exploreFirst && !hasPriors(config, task);
-      state.begun++;
+      // A governor spreads exploring over as many questions as its target allows.
+      const explores =
+        state.begun < exploreFirst && !hasPriors(config, task) && (pacer === undefined || owed(pacer) <= 0);
+      if (explores || pacer === undefined) state.begun++;
       // Two uniform numbers of one: its leading part chooses the belief, the rest the step of the price.
       const price = pacer === undefined ? 1 : priceOfMoney(pacer, (u * 4_096) % 1);
       return { task, bucket, valueUsdMicros, explores, u, priceOfMoney: price };

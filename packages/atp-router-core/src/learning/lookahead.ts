@@ -136,9 +136,8 @@ export function createLookahead(model: DifficultyModel, { prices, maxCalls }: Lo
         sum += weight;
         if (k < K && weight > most) most = weight;
       }
-      if (sum < NEGLIGIBLE * total) continue;
-      // After the last call only the likeliest group matters.
-      if (depth === 1) {
+      // After the last call only the likeliest group matters; what hardly happens is not thought on.
+      if (depth === 1 || sum < NEGLIGIBLE * total) {
         expected += most / total;
         continue;
       }

@@ -54,6 +54,8 @@ export interface TaskLearnerOptions {
   readonly since: () => Readonly<Record<string, number>>;
   /** Numbers of the standard normal distribution. */
   readonly normal: () => number;
+  /** Decide by the best belief alone. */
+  readonly greedy: boolean;
 }
 
 /** A learner of one task. Its own state can be made again from the counts at any time. */
@@ -115,7 +117,7 @@ export function createTaskLearner(options: TaskLearnerOptions): TaskLearner {
     }
     const patterns = [...weights].map(([encoded, weight]) => ({ encoded, weight }));
     model = fitDifficulty(model, patterns, prior, fits < 6 ? 15 : 4);
-    drawn = Array.from({ length: DRAWS }, () => sampleDifficulty(model, options.normal));
+    drawn = options.greedy ? [model] : Array.from({ length: DRAWS }, () => sampleDifficulty(model, options.normal));
     ahead.clear();
     plain = undefined;
     fits++;
