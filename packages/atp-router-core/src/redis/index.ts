@@ -6,3 +6,5 @@ export { connectRedis, redisReady } from "./connection.js";
 export type { RedisConnectionOptions } from "./connection.js";
 export { createRedisLedgerStore } from "./ledger-store.js";
 export type { RedisLedgerOptions, RedisLedgerStore } from "./ledger-store.js";
+export { createRedisReplayStore } from "./replay-store.js";
+export type { RedisReplayOptions, RedisReplayStore } from "./replay-store.js";

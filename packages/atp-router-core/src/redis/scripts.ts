@@ -6,7 +6,7 @@ import { StoreUnavailable } from "../ports/index.js";
 export type RunScript<N extends string> = (
   name: N,
   keys: readonly string[],
-  args: readonly (string | number)[],
+  args: readonly (string | number | Buffer)[],
 ) => Promise<unknown>;
 
 /** Scripts on a connection. @throws StoreUnavailable, whatever went wrong */
