@@ -89,7 +89,7 @@ export function keyIdentity(options: KeyIdentityOptions): IdentityPort {
     if (!timingSafeEqual(shown, key?.digest ?? nobody) || key === undefined)
       throw new AtpError("EAUTH", "The key is not known here.");
     if (key.expiresAt !== undefined && key.expiresAt <= wall())
-      throw new AtpError("EAUTH", "The key has expired. Ask for a new one.");
+      throw new AtpError("EAUTH", "The key has expired. Ask for a new one.", { details: { expired: true } });
     return { principal: key.principal, ...(key.expiresAt === undefined ? {} : { expiresAt: key.expiresAt }) };
   }
 

@@ -71,6 +71,9 @@ export function logObserver(log: Logger): Observer {
           "frame refused",
         );
         return;
+      case "replay.failed":
+        log.warn({ err: o.error }, "the store of shared sessions did not answer");
+        return;
       case "defect":
         log.error({ id: o.id, where: o.where, err: o.error }, "defect");
         return;

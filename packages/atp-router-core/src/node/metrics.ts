@@ -137,6 +137,7 @@ export function createMetrics(): RouterMetrics {
         defects.inc();
         return;
       case "adapter.failed":
+      case "replay.failed":
       case "stream.decision":
         return;
     }

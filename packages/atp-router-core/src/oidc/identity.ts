@@ -124,7 +124,8 @@ function mediaType(type: string): string {
 function refusal(error: unknown): AtpError {
   if (error instanceof AtpError) return error;
   const told = (message: string): AtpError => new AtpError("EAUTH", message, { cause: error });
-  if (error instanceof errors.JWTExpired) return told("The token has expired. Get a new one.");
+  if (error instanceof errors.JWTExpired)
+    return new AtpError("EAUTH", "The token has expired. Get a new one.", { cause: error, details: { expired: true } });
   if (error instanceof errors.JWTClaimValidationFailed) return told(claimProblem(error.claim));
   if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWKSMultipleMatchingKeys)
     return told("The token's signature is not its issuer's.");

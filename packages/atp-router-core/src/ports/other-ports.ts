@@ -29,10 +29,20 @@ export interface Credentials {
   readonly token?: string;
 }
 
+/** Who showed credentials. */
+export interface Identified {
+  readonly principal: Principal;
+  /** When the credentials expire, in Unix milliseconds. @default never */
+  readonly expiresAt?: number;
+}
+
 /** Tells who a connection is. */
 export interface IdentityPort {
-  /** @throws AtpError `EAUTH` when the token is missing, invalid or expired. */
-  authenticate(credentials: Credentials): Promise<{ readonly principal: Principal; readonly expiresAt?: Ms }>;
+  /**
+   * @throws AtpError `EAUTH` when the token is missing or invalid; with `details.expired` when it was valid once, so that the
+   * client asks for a new one.
+   */
+  authenticate(credentials: Credentials): Promise<Identified>;
 }
 
 /** Time. `now` never goes back; `wall` is Unix milliseconds. */

@@ -1,14 +1,20 @@
-import { AtpError, closeCodes, decodeFrame } from "atp-protocol";
-import type { HelloContent } from "atp-protocol";
+import { AtpError, closeCodes, decodeFrame, encodeFrame, payloadTypes } from "atp-protocol";
+import type { HelloContent, Payload } from "atp-protocol";
 import type { Principal } from "../model/index.js";
-import { createSession, sizeOf, TOKEN_BYTES } from "./session.js";
+import type { Identified } from "../ports/index.js";
+import { createSession, TOKEN_BYTES } from "./session.js";
 import type { Line, Session } from "./session-port.js";
 import { grantOf, isSame } from "./grant.js";
 import type { Relay } from "./relay-guest.js";
 import type { SharedSessions } from "./shared-sessions.js";
 import type { ConnectionTools } from "./session-tools.js";
 import { settle, settled } from "./settle.js";
+import { sizeOf } from "./size-of.js";
+import { watchToken, type TokenWatch } from "./token-watch.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
+
+/** Until it knows who asks, a router that wants credentials reads no larger frame (A2.3). */
+const UNKNOWN_LIMITS = { max_frame_bytes: 16_384 };
 
 /** One socket, and the session it speaks for: its own, or after a HELLO that resumes an older one. */
 export interface Connection extends SocketHandler {
@@ -29,7 +35,12 @@ export function openConnection(
   let session: Session | undefined;
   /** Set while another router owns the session. */
   let relay: Relay | undefined;
+  let label = "0";
   let draining = false;
+  /** Somebody is to show a token and has not yet. */
+  let unknown = tools.needsToken;
+  /** Made for a token that expires, or when a client sends another one. */
+  let watch: TokenWatch | undefined;
 
   const line: Line = {
     socket,
@@ -40,11 +51,17 @@ export function openConnection(
     },
     identify: (then, otherwise) =>
       settle(
-        () => settled(tools.authenticate(info.credentials.token), then),
+        () =>
+          settled(tools.authenticate(info.credentials.token), (who) => {
+            unknown = false;
+            then(who);
+          }),
         (error) => otherwise(AtpError.from(error, "EAUTH")),
       ),
+    renew: (content) => watching().renew(content),
     superseded() {
       session = undefined;
+      watch?.stop();
       socket.close(closeCodes.superseded, "a newer socket resumed this session");
     },
   };
@@ -54,7 +71,7 @@ export function openConnection(
     const resumes = hello.capabilities.includes("resume");
     const shown = resumes ? hello.resume?.resume_token : undefined;
     const token = resumes ? tools.rng.hex(TOKEN_BYTES) : undefined;
-    return settled(tools.authenticate(hello.token ?? info.credentials.token), (who) =>
+    return settled(whoSays(hello), ({ principal: who }) =>
       settled(token === undefined ? "" : tools.hash(token), (tokenId) =>
         settled(shown === undefined ? "" : tools.hash(shown), (shownId) => {
           // The socket may have gone meanwhile.
@@ -68,6 +85,23 @@ export function openConnection(
         }),
       ),
     );
+  }
+
+  /** Whom the HELLO's token or the header's names; both, when both are there (A2.3). */
+  function whoSays({ token }: HelloContent): Identified | Promise<Identified> {
+    const header = info.credentials.token;
+    return settled(tools.authenticate(token ?? header), (who) => {
+      const both = token === undefined || header === undefined || token === header ? who : tools.authenticate(header);
+      return settled(both, (other) => {
+        if (!isSame(other.principal, who.principal))
+          throw new AtpError("ESEC", "The header's token and HELLO's name two principals.", {
+            details: { rule: "A2.3" },
+          });
+        unknown = false;
+        if (who.expiresAt !== undefined) watching().start(who);
+        return who;
+      });
+    });
   }
 
   /** With a shared store the session may be another router's; one that begins here is published before its token is shown (A9.3). */
@@ -98,6 +132,7 @@ export function openConnection(
     relay = shared.relay(at, socket, open, (how) => {
       if (how === "opened") {
         if (session !== fresh) return;
+        label = fresh.label();
         fresh.dispose();
         session = undefined;
         socket.setReading(true);
@@ -126,9 +161,28 @@ export function openConnection(
   function refused(fresh: Session): (error: unknown) => void {
     return (error) => {
       const told = AtpError.from(error, "EAUTH");
-      const closeCode = told.code === "ESEC" ? closeCodes.forbidden : closeCodes.unauthenticated;
+      const closeCode = closeCodeOf(told);
       fresh.step({ t: "hello.refused", at: clock.now(), error: told.toContent(), closeCode });
     };
+  }
+
+  function watching(): TokenWatch {
+    return (watch ??= watchToken(
+      {
+        clock,
+        authenticate: tools.authenticate,
+        tell: say,
+        close: (code, reason) => connection.close(code, reason),
+      },
+      session?.principal,
+    ));
+  }
+
+  /** A word of this router's own; of a relayed session it does not go through the owner. */
+  function say(payload: Payload): void {
+    if (session !== undefined) session.step({ t: "stream.control", at: clock.now(), stream: null, payload });
+    else if (relay !== undefined)
+      socket.send(encodeFrame({ v: 1, session_id: label, stream_id: "0", msg_seq: 1, flags: ["CTRL"], payload }));
   }
 
   /** This socket goes to the older session; the one that was made for it never was. */
@@ -146,8 +200,12 @@ export function openConnection(
     text(data) {
       if (session === undefined && relay === undefined) return;
       const bytes = sizeOf(data);
-      const decoded = decodeFrame(data, tools.limits);
+      const decoded = decodeFrame(data, unknown ? UNKNOWN_LIMITS : tools.limits);
       if (session === undefined) {
+        if (decoded.ok && decoded.frame.payload?.type === payloadTypes.auth) {
+          watching().renew(decoded.frame.payload.content);
+          return;
+        }
         relay?.push(
           decoded.ok ? { t: "frame", frame: decoded.frame, bytes } : { t: "refused", refusal: decoded.refusal, bytes },
         );
@@ -180,6 +238,7 @@ export function openConnection(
     closed(code, reason) {
       const left = session;
       session = undefined;
+      watch?.stop();
       left?.left(code, reason);
       relay?.closed(code, reason);
       closed(connection);
@@ -197,6 +256,13 @@ export function openConnection(
   tools.opened(session);
   session.step({ t: "socket.opened", at: clock.now(), subprotocol: info.subprotocol });
   return connection;
+}
+
+/** How a refused HELLO ends its socket (A2.3, A12). */
+function closeCodeOf({ code, details }: AtpError): number {
+  if (code === "ESEC" || code === "EPOLICY") return closeCodes.forbidden;
+  if (code !== "EAUTH") return closeCodes.overloaded;
+  return details?.["expired"] === true ? closeCodes.tokenExpired : closeCodes.unauthenticated;
 }
 
 /** What a HELLO asks for, and by which tokens. */

@@ -23,7 +23,7 @@ import { readiness } from "./readiness.js";
 import { parseTask } from "./request.js";
 import type { Router, RouterConfig } from "./router.js";
 import type { ConnectionTools, Opened } from "./session-tools.js";
-import { grantOf, isSame } from "./grant.js";
+import { anyone, grantOf, isSame } from "./grant.js";
 import { shareSessions } from "./shared-sessions.js";
 import { createSessionScopes } from "./session-scopes.js";
 import { createSessions } from "./sessions.js";
@@ -93,10 +93,8 @@ export function createRouter(config: RouterConfig): Router {
     },
   };
 
-  function authenticate(token: string | undefined): Principal | Promise<Principal> {
-    if (config.identity === undefined) return { tenant: "default", subject: "anonymous", roles: [] };
-    return config.identity.authenticate(token === undefined ? {} : { token }).then(({ principal }) => principal);
-  }
+  const authenticate: ConnectionTools["authenticate"] = (token) =>
+    config.identity === undefined ? anyone : config.identity.authenticate(token === undefined ? {} : { token });
 
   function aliasOf(session: string): string {
     let alias = aliases.get(session);
@@ -246,6 +244,7 @@ export function createRouter(config: RouterConfig): Router {
     rng,
     hash,
     authenticate,
+    needsToken: config.identity !== undefined,
     open,
     admit: () => sessions.admit(hosts.size),
     setSessionLimits: (session, next) => desk.setLimit(`session:${session}`, next),
@@ -278,13 +277,13 @@ export function createRouter(config: RouterConfig): Router {
     },
     async explain(request, credentials) {
       try {
-        const principal = await authenticate(credentials.token);
+        const { principal } = await authenticate(credentials.token);
         return await explain(request, principal, leaseLimits, { key: `explain-${salt}-${dryRuns++}`, open });
       } catch (error) {
         return { error: AtpError.from(error).toContent() };
       }
     },
-    authenticate: async ({ token }) => authenticate(token),
+    authenticate: async ({ token }) => (await authenticate(token)).principal,
     view() {
       const running = new Map<string, number>();
       for (const stream of machine.streams.values()) {

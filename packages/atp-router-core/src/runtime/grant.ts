@@ -1,6 +1,10 @@
 import type { Grant } from "atp-protocol";
 import type { Principal } from "../model/index.js";
+import type { Identified } from "../ports/index.js";
 import type { Lease } from "./router.js";
+
+/** Who a client is where nobody asks. */
+export const anyone: Identified = { principal: { tenant: "default", subject: "anonymous", roles: [] } };
 
 /** What every welcome of a router says. */
 export interface GrantTools {

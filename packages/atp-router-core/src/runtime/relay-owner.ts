@@ -55,6 +55,7 @@ export function openRemoteLine(tools: OwnerTools, batch: RelayBatch): RemoteLine
     // The other router has read its HELLO and knows who it is.
     greet: () => undefined,
     identify: () => undefined,
+    renew: () => undefined,
     superseded() {
       session = undefined;
       tools.gone(batch.line);

@@ -1,5 +1,6 @@
 import type { AtpError, EndpointEvent, Grant, HelloContent, StreamParcel, StreamRef } from "atp-protocol";
 import type { Principal } from "../model/index.js";
+import type { Identified } from "../ports/index.js";
 import type { StreamKey } from "../stream/index.js";
 import type { StreamOutput } from "./host.js";
 import type { SocketPort } from "./socket.js";
@@ -11,7 +12,9 @@ export interface Line {
   /** A HELLO came on it. */
   greet(hello: HelloContent): void;
   /** Who showed this socket's own credentials; for clients that say no HELLO. */
-  identify(then: (who: Principal) => void, otherwise: (error: AtpError) => void): void;
+  identify(then: (who: Identified) => void, otherwise: (error: AtpError) => void): void;
+  /** A `control.auth` came (A2.3). */
+  renew(content: unknown): void;
   /** A newer socket took the session over (A2.3). */
   superseded(): void;
 }

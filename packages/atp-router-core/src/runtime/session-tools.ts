@@ -1,6 +1,6 @@
 import type { Frame, StreamRef, WireLimits } from "atp-protocol";
 import type { Limits, Principal } from "../model/index.js";
-import type { Clock, Observer, Rng } from "../ports/index.js";
+import type { Clock, Identified, Observer, Rng } from "../ports/index.js";
 import type { StreamKey } from "../stream/index.js";
 import type { Emit, StreamOutput } from "./host.js";
 import type { ParseOptions } from "./request.js";
@@ -56,7 +56,9 @@ export interface SessionTools {
 export interface ConnectionTools extends SessionTools {
   readonly server: { readonly name: string; readonly version: string };
   /** Tells who shows these credentials, at once when nobody asks. */
-  readonly authenticate: (token: string | undefined) => Principal | Promise<Principal>;
+  readonly authenticate: (token: string | undefined) => Identified | Promise<Identified>;
+  /** Somebody asks: until the client is known, it is not read far. */
+  readonly needsToken: boolean;
   /** The session that a token's id stands for. */
   readonly find: (tokenId: string) => Session | undefined;
 }

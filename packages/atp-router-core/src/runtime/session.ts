@@ -1,4 +1,4 @@
-import { AtpError, createEndpoint, encodeRouterFrame, payloadTypes, utf8Length } from "atp-protocol";
+import { AtpError, createEndpoint, encodeRouterFrame, payloadTypes } from "atp-protocol";
 import type { Endpoint, EndpointEffect, EndpointEvent, Frame, StreamRef } from "atp-protocol";
 import type { Principal } from "../model/index.js";
 import type { StreamKey } from "../stream/index.js";
@@ -9,6 +9,7 @@ import type { Ceilings } from "./session-ceilings.js";
 import { streamOutput } from "./session-output.js";
 import type { SessionTools } from "./session-tools.js";
 import { settle, settled } from "./settle.js";
+import { sizeOf } from "./size-of.js";
 import type { Heir, Line, Parted, Session } from "./session-port.js";
 
 /** What this router can do beyond the core (A2.1). */
@@ -34,6 +35,8 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
   /** Made when a client first moves them, as few do. */
   let ceilings: Ceilings | undefined;
   const parted = "parcel" in origin ? origin : undefined;
+  /** When the token of a client without HELLO expires: it cannot renew it. */
+  let expiresAt: number | undefined;
   let line = "socket" in origin ? origin : undefined;
   let principal = "principal" in origin ? origin.principal : undefined;
   /** The client said HELLO. */
@@ -148,6 +151,9 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       case "violation":
         tools.observer?.observe({ t: "violation", error: effect.error, remote: line?.remote ?? "detached" });
         return;
+      case "control":
+        line?.renew(effect.frame.payload?.content);
+        return;
       case "stream.kept":
         tools.shared?.kept(id, effect.stream, effect.message);
         return;
@@ -166,7 +172,6 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       case "stream.inputEnded":
       case "welcome":
       case "stream.accepted":
-      case "control":
       case "stream.ended":
       case "stream.cut":
         return;
@@ -179,8 +184,14 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
   }
 
   function identified(then: (who: Principal) => void, otherwise: (error: AtpError) => void): void {
-    if (principal !== undefined) then(principal);
-    else line?.identify((who) => then((principal = who)), otherwise);
+    if (principal === undefined)
+      line?.identify((who) => {
+        principal = who.principal;
+        expiresAt = who.expiresAt;
+        then(principal);
+      }, otherwise);
+    else if (rich || expiresAt === undefined || clock.wall() < expiresAt) then(principal);
+    else otherwise(new AtpError("EAUTH", "The token has expired. Connect again.", { details: { expired: true } }));
   }
 
   function openStream(ref: StreamRef, frame: Frame, who: Principal): void {
@@ -316,10 +327,4 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
     bytes: () => endpoint.bytes(),
   };
   return session;
-}
-
-/** Bytes on the wire; Node counts them many times faster than a loop can. */
-export function sizeOf(data: string | Uint8Array): number {
-  if (typeof data !== "string") return data.byteLength;
-  return typeof Buffer === "undefined" ? utf8Length(data) : Buffer.byteLength(data);
 }
