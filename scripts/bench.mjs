@@ -25,6 +25,10 @@ const benches = {
       "learning in one pass over recorded answers: behind a fitted policy, governor, recovery, calibration [--data DIR]",
     builds: ["atp-bench...", "atp-router-core..."],
   },
+  client: {
+    about: "the client: runs cut everywhere, CPU of a partial, a stalled reader among 200 streams, memory, bundle",
+    builds: ["atp-bench...", "atp-client..."],
+  },
   profile: {
     about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory]",
     builds: ["atp-bench...", "@atp-examples/router..."],
