@@ -180,6 +180,20 @@ export const configSchema = z.strictObject({
       audit: z.strictObject({ file: z.string().min(1), key_file: z.string().min(1).optional() }).optional(),
     })
     .optional(),
+  redis: z
+    .strictObject({
+      /** Like REDIS_URL. */
+      url: z
+        .string()
+        .refine((text) => /^rediss?:\/\//.test(text) && URL.canParse(text), "must be a redis: or rediss: URL")
+        .optional(),
+      /** What every key begins with; routers that share budgets share it. */
+      prefix: z.string().min(1).optional(),
+      timeout_ms: positive.optional(),
+      /** `exact`: each hold asks Redis. `leased`: a router borrows chunks and holds inside them. */
+      budgets: z.enum(["exact", "leased"]).optional(),
+    })
+    .optional(),
   /** What a `data_scope` label requires. Labels that are not here mean nothing, unless `strict`. */
   data_scopes: z
     .record(
@@ -211,10 +225,4 @@ export type ConfigFile = z.infer<typeof configSchema>;
 /** Keys of part D that this build has no feature for: they are refused by name, never ignored. */
 export const lackingKeys: Readonly<Record<string, string>> = {
   learning: "learning",
-  redis: "Redis",
-};
-
-/** Variables of part D that this build has no feature for. */
-export const lackingVariables: Readonly<Record<string, string>> = {
-  REDIS_URL: "Redis",
 };

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { adapterAddress, contradiction } from "./config-rules.js";
-import { configSchema, isAdapterUrl, lackingKeys, lackingVariables } from "./config-schema.js";
+import { configSchema, isAdapterUrl, lackingKeys } from "./config-schema.js";
 import type { ConfigFile } from "./config-schema.js";
 import { logLevels } from "./log.js";
 import { isLoopback } from "./origin.js";
@@ -15,6 +15,8 @@ export interface ProcessConfig {
   readonly adapterEndpoints: readonly string[];
   readonly memoryUrl: string | undefined;
   readonly opaUrl: string | undefined;
+  /** The Redis that routers share. */
+  readonly redisUrl: string | undefined;
   /** Where traces and metrics go over OTLP. */
   readonly otlpUrl: string | undefined;
   /** The issuer whose tokens are taken, and what their `aud` must name. */
@@ -45,10 +47,6 @@ export function readConfig(env: Env): ConfigResult {
 }
 
 function read(env: Env): ProcessConfig {
-  for (const [name, feature] of Object.entries(lackingVariables)) {
-    if (variable(env, name) !== undefined)
-      throw new ConfigError(`${name} is set, but this build has no ${feature}. Unset it.`);
-  }
   const host = variable(env, "HOST") ?? "127.0.0.1";
   const logLevel = variable(env, "LOG_LEVEL") ?? "info";
   if (!(logLevels as readonly string[]).includes(logLevel))
@@ -61,6 +59,7 @@ function read(env: Env): ProcessConfig {
     adapterEndpoints: endpoints(variable(env, "ADAPTER_ENDPOINTS")),
     memoryUrl: urlOf(env, "MEMORY_GATEWAY_URL") ?? file.memory?.url,
     opaUrl: urlOf(env, "OPA_URL") ?? file.policy?.url,
+    redisUrl: redisOf(env, file),
     otlpUrl: urlOf(env, "OTEL_EXPORTER_OTLP_ENDPOINT") ?? file.telemetry?.otlp,
     issuer: issuerOf(env, file),
     file,
@@ -90,6 +89,17 @@ function read(env: Env): ProcessConfig {
 function variable(env: Env, name: string): string | undefined {
   const value = env[name]?.trim();
   return value === "" ? undefined : value;
+}
+
+function redisOf(env: Env, { redis }: ConfigFile): string | undefined {
+  const text = variable(env, "REDIS_URL");
+  if (text !== undefined && !(/^rediss?:\/\//.test(text) && URL.canParse(text)))
+    throw new ConfigError(`REDIS_URL is ${quote(text)}, not a redis: or rediss: URL.`);
+  const url = text ?? redis?.url;
+  const useless = url === undefined ? Object.entries(redis ?? {}).find(([, value]) => value !== undefined) : undefined;
+  if (useless !== undefined)
+    throw new ConfigError(`redis.${useless[0]} is set, but neither REDIS_URL nor redis.url says where it is.`);
+  return url;
 }
 
 function issuerOf(env: Env, { auth }: ConfigFile): ProcessConfig["issuer"] {

@@ -10,6 +10,8 @@ import { grpcAdapter } from "./grpc-adapter.js";
 import type { GrpcAdapterOptions } from "./grpc-adapter.js";
 import { identityFromConfig } from "./identity-from-config.js";
 import { loadedPolicy, policyOf } from "./policy-from-config.js";
+import { sharedStores } from "./shared-stores.js";
+import type { RedisState } from "./shared-stores.js";
 import { serviceCredentials } from "./service-credentials.js";
 import { httpMemory } from "./http-memory.js";
 
@@ -30,11 +32,20 @@ export function routerFromConfig(
   return createRouter({ ...routerConfig(config, observer, warn), ...ports });
 }
 
-/** The ports of a configuration that are loaded on use: identity by an issuer, policy as WebAssembly. @throws Error when one cannot be */
-export async function portsFromConfig(config: ProcessConfig): Promise<Partial<RouterConfig>> {
+/**
+ * The ports of a configuration that are loaded on use: identity by an issuer, policy as WebAssembly, stores on Redis.
+ * @param told hears when Redis is lost and when it is back
+ * @throws Error when one cannot be loaded
+ */
+export async function portsFromConfig(config: ProcessConfig, told?: RedisState): Promise<Partial<RouterConfig>> {
   const identity = await identityFromConfig(config);
   const policy = await loadedPolicy(config);
-  return { ...(identity === undefined ? {} : { identity }), ...(policy === undefined ? {} : { policy }) };
+  const shared = await sharedStores(config, told);
+  return {
+    ...(identity === undefined ? {} : { identity }),
+    ...(policy === undefined ? {} : { policy }),
+    ...shared,
+  };
 }
 
 /** The same as a value without {@link portsFromConfig}, to change before `createRouter`. */

@@ -27,7 +27,9 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
       observers(logObserver(log), metrics.observer, ...telemetry.observers),
       (adapter, reason) => log.warn({ adapter, reason }, "adapter answered out of bounds"),
       {
-        ...(await portsFromConfig(config)),
+        ...(await portsFromConfig(config, (state, reason) =>
+          state === "ready" ? log.info("Redis is there") : log.warn({ reason }, "Redis is away: no call is started"),
+        )),
         ...(telemetry.tracing === undefined ? {} : { tracing: telemetry.tracing }),
       },
     );
@@ -91,7 +93,9 @@ function refuse(message: string): void {
 /** One line that says what runs where. */
 function describe(config: ProcessConfig, log: Logger): void {
   const embedded = [
-    "budgets in process memory",
+    config.redisUrl === undefined
+      ? "budgets in process memory"
+      : `budgets on Redis at ${new URL(config.redisUrl).host}${config.file.redis?.budgets === "leased" ? ", leased" : ""}`,
     identityLine(config),
     config.opaUrl === undefined ? "embedded policy (CEL)" : `policy by OPA at ${config.opaUrl}`,
   ];

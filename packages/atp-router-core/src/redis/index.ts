@@ -8,3 +8,5 @@ export { createRedisLedgerStore } from "./ledger-store.js";
 export type { RedisLedgerOptions, RedisLedgerStore } from "./ledger-store.js";
 export { createRedisReplayStore } from "./replay-store.js";
 export type { RedisReplayOptions, RedisReplayStore } from "./replay-store.js";
+export { createLeasedLedgerStore } from "./leased-ledger.js";
+export type { LeasedLedgerOptions, LeasedLedgerStore, LeasePressure } from "./leased-ledger.js";

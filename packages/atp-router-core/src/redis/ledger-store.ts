@@ -3,6 +3,7 @@ import type { Amounts, HoldScope, Limits, ReserveResult, ScopeBalance } from "..
 import { balanceOf, closedRefusal, leftOf, openAccount, refusalOf } from "../money/account.js";
 import type { Account, Entry } from "../money/account.js";
 import type { LedgerStore } from "../ports/index.js";
+import type { LeasePressure } from "./leased-ledger.js";
 import { ledgerScripts } from "./ledger-scripts.js";
 import { scriptsOn, unavailable } from "./scripts.js";
 
@@ -22,6 +23,8 @@ export interface RedisLedgerOptions {
 
 /** The store, and the way to let go of its second connection. */
 export interface RedisLedgerStore extends LedgerStore {
+  /** For leased stores over it: refused routers ask the others for what they do not use. */
+  readonly pressure: LeasePressure;
   close(): void;
 }
 
@@ -52,6 +55,8 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
   const voided = new Set<string>();
   const tenants = `${prefix}tenants`;
   const channel = `${prefix}room`;
+  const pressureChannel = `${prefix}pressure`;
+  const pressed = new Set<(scope: string) => void>();
   let subscriber: Redis | undefined;
 
   const key = (tenant: string, kind: string, id: string): string => `${prefix}{${tenant}}:${kind}:${id}`;
@@ -97,7 +102,30 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
     return turn === "OK";
   }
 
+  /** The second connection, made when something is listened for first. */
+  function listening(): Redis {
+    if (subscriber !== undefined) return subscriber;
+    subscriber = options.subscriber ?? redis.duplicate({ enableOfflineQueue: true });
+    subscriber.on("error", () => undefined);
+    // After a reconnect something may have been freed unheard.
+    subscriber.on("ready", room);
+    subscriber.on("message", (from: string, text: string) => {
+      if (from === channel) room();
+      else for (const hear of pressed) hear(text);
+    });
+    subscriber.subscribe(channel, pressureChannel).catch(() => undefined);
+    return subscriber;
+  }
+
   return {
+    pressure: {
+      tell: (scope) => void redis.publish(pressureChannel, scope).catch(() => undefined),
+      listen(listener) {
+        pressed.add(listener);
+        listening();
+        return () => pressed.delete(listener);
+      },
+    },
     async reserve(hold, scopes, amounts, ttlMs) {
       assertCountable(amounts, ttlMs);
       const own = uniqueScopes(scopes);
@@ -198,14 +226,7 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
     },
     watch(listener) {
       listeners.add(listener);
-      if (subscriber === undefined) {
-        subscriber = options.subscriber ?? redis.duplicate({ enableOfflineQueue: true });
-        subscriber.on("error", () => undefined);
-        subscriber.on("message", room);
-        // After a reconnect something may have been freed unheard.
-        subscriber.on("ready", room);
-        subscriber.subscribe(channel).catch(() => undefined);
-      }
+      listening();
       return () => listeners.delete(listener);
     },
     close() {

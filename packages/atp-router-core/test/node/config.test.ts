@@ -61,10 +61,6 @@ describe("readConfig: environment (D2)", () => {
     expect(adaptersOf(env).map(({ id }) => id)).toEqual(["http://127.0.0.1:7070", "https://models.example.com"]);
   });
 
-  it.each(["REDIS_URL"])("D2-1: %s names a feature that is lacking", (name) =>
-    expect(message({ [name]: "x" })).toMatch(new RegExp(`^${name} is set, but this build has no`)),
-  );
-
   it.each([
     ["PORT", "70000"],
     ["PORT", "-1"],
