@@ -30,8 +30,8 @@ export interface Lease {
   /** The hold's chunk has a call that left. @throws StoreUnavailable */
   dispatched(hold: string): Promise<void>;
   /** Ends a hold inside its chunk; resolves when a chunk that ended with it is given back. */
-  post(hold: string, used: { readonly tokens: number; readonly usdMicros: number }): Promise<void> | undefined;
-  release(hold: string): Promise<void> | undefined;
+  post(hold: string, used: { readonly tokens: number; readonly usdMicros: number }): Promise<void>;
+  release(hold: string): Promise<void>;
   /** Takes no hold into the chunks there are any more, and gives back those without one. */
   giveBack(): Promise<void>;
   close(): void;
@@ -58,6 +58,7 @@ const UNLIMITED_HOLDS = 64;
 const SETTLE_RETRY_MS = 250;
 
 const granted: ReserveResult = { ok: true };
+const done = Promise.resolve();
 
 /** A lease of a shared scope. */
 export function createLease({ scope, shared, clock, share, idleMs, ageMs, name, freed }: LeaseOptions): Lease {
@@ -138,15 +139,15 @@ export function createLease({ scope, shared, clock, share, idleMs, ageMs, name, 
     });
   }
 
-  function ended(hold: string, back: (held: Amounts) => Amounts): Promise<void> | undefined {
+  function ended(hold: string, back: (held: Amounts) => Amounts): Promise<void> {
     const chunk = chunkOf.get(hold);
     const held = chunk?.open.get(hold);
-    if (chunk === undefined || held === undefined) return undefined;
+    if (chunk === undefined || held === undefined) return done;
     chunkOf.delete(hold);
     chunk.open.delete(hold);
     chunk.left = plus(chunk.left, back(held));
     chunk.usedAt = clock.now();
-    return chunk.retired && chunk.open.size === 0 ? end(chunk) : undefined;
+    return chunk.retired && chunk.open.size === 0 ? end(chunk) : done;
   }
 
   /** Retires chunks that are old or idle, and looks again while there are any. */
@@ -157,15 +158,15 @@ export function createLease({ scope, shared, clock, share, idleMs, ageMs, name, 
       const now = clock.now();
       for (const chunk of chunks) {
         const idle = chunk.open.size === 0 && now - chunk.usedAt >= idleMs;
-        if (idle || now - chunk.bornAt >= ageMs) retire(chunk);
+        if (idle || now - chunk.bornAt >= ageMs) void retire(chunk);
       }
       if (chunks.size > 0) look();
     });
   }
 
-  function retire(chunk: Chunk): Promise<void> | undefined {
+  function retire(chunk: Chunk): Promise<void> {
     chunk.retired = true;
-    return chunk.open.size === 0 ? end(chunk) : undefined;
+    return chunk.open.size === 0 ? end(chunk) : done;
   }
 
   return {
@@ -209,7 +210,7 @@ export function createLease({ scope, shared, clock, share, idleMs, ageMs, name, 
     },
     post(hold, used) {
       const chunk = chunkOf.get(hold);
-      if (chunk === undefined) return undefined;
+      if (chunk === undefined) return done;
       chunk.posted.tokens += used.tokens;
       chunk.posted.usdMicros += used.usdMicros;
       return ended(hold, (held) => minus(held, { parallel: 0, ...used }));
