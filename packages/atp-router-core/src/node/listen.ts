@@ -5,7 +5,8 @@ import type { Duplex } from "node:stream";
 import { AtpError, closeCodes, defaultLimits } from "atp-protocol";
 import { WebSocketServer } from "ws";
 import type { WebSocket } from "ws";
-import type { Router, SocketHandler } from "../runtime/index.js";
+import { CBOR_SUBPROTOCOL, JSON_SUBPROTOCOL } from "../runtime/index.js";
+import type { Router, SocketHandler, WireCodec } from "../runtime/index.js";
 import { credentialsOf, httpApi, pathOf, refuse } from "./http-api.js";
 import type { MetricsSource } from "./http-api.js";
 import { isLoopback, refusedOrigin } from "./origin.js";
@@ -37,7 +38,7 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-const JSON_SUBPROTOCOL = "atp.v1+json";
+const spoken: ReadonlySet<string> = new Set([JSON_SUBPROTOCOL, CBOR_SUBPROTOCOL]);
 /** How long connections may take to close. */
 const CLOSING_MS = 1_000;
 /** How long a refused socket may take to read its close. */
@@ -62,7 +63,7 @@ export async function listen(router: Router, options: ListenOptions = {}): Promi
     perMessageDeflate: false,
     maxPayload: 4 * (options.maxFrameBytes ?? defaultLimits.max_frame_bytes),
     // The first name offered is echoed even when nobody speaks it: a browser sees the close code only of a socket that opened.
-    handleProtocols: (offered) => (offered.has(JSON_SUBPROTOCOL) ? JSON_SUBPROTOCOL : ([...offered][0] ?? false)),
+    handleProtocols: (offered) => [...offered].find((name) => spoken.has(name)) ?? [...offered][0] ?? false,
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", destroyBroken);
@@ -70,7 +71,10 @@ export async function listen(router: Router, options: ListenOptions = {}): Promi
       socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (ws) => accept(router, ws, request, rules));
+    const upgrade = (codec?: WireCodec): void =>
+      sockets.handleUpgrade(request, socket, head, (ws) => accept(router, ws, request, rules, codec));
+    if (request.headers["sec-websocket-protocol"]?.includes(CBOR_SUBPROTOCOL) !== true) upgrade();
+    else cborCodec().then(upgrade, () => socket.destroy());
   });
   const address = await bind(server, host, options.port ?? 7443);
   const shown = address.family === "IPv6" ? `[${address.address}]` : address.address;
@@ -112,16 +116,33 @@ function bind(server: Server, host: string, port: number): Promise<AddressInfo> 
   });
 }
 
-function accept(router: Router, ws: WebSocket, request: IncomingMessage, rules: OriginRules): void {
+let cbor: Promise<WireCodec> | undefined;
+
+/** Loaded when a client first offers it. */
+function cborCodec(): Promise<WireCodec> {
+  cbor ??= import("atp-protocol/cbor").then(({ encodeCborFrame: encode, decodeCborFrame: decode }) => ({
+    encode,
+    decode,
+  }));
+  return cbor;
+}
+
+function accept(
+  router: Router,
+  ws: WebSocket,
+  request: IncomingMessage,
+  rules: OriginRules,
+  codec: WireCodec | undefined,
+): void {
   // Its close is on the way (1007, 1009): the peer gets time to read it.
   ws.on("error", () => terminateSoon(ws));
   const refused = refusedOrigin(request, rules);
   // Only names that are not ours: a client of another version. Without any name it is JSON.
-  const unknown = ws.protocol !== "" && ws.protocol !== JSON_SUBPROTOCOL;
+  const unknown = ws.protocol !== "" && !spoken.has(ws.protocol);
   if (refused !== undefined || unknown) {
     // A reason has 123 bytes: what the peer sent is not repeated in it.
     if (refused !== undefined) ws.close(closeCodes.forbidden, "this host or origin is not allowed");
-    else ws.close(closeCodes.version, `the router speaks ${JSON_SUBPROTOCOL}`);
+    else ws.close(closeCodes.version, `the router speaks ${[...spoken].join(" and ")}`);
     terminateSoon(ws);
     return;
   }
@@ -130,6 +151,7 @@ function accept(router: Router, ws: WebSocket, request: IncomingMessage, rules: 
     remote: request.socket.remoteAddress ?? "unknown",
     subprotocol: ws.protocol,
     credentials: credentialsOf(request),
+    ...(ws.protocol === CBOR_SUBPROTOCOL && codec !== undefined ? { codec } : {}),
   });
   ws.on("message", (data: Buffer, binary: boolean) => {
     if (binary) handler.binary(data);

@@ -1,5 +1,5 @@
 import { AtpError, closeCodes, decodeFrame, encodeFrame, payloadTypes } from "atp-protocol";
-import type { HelloContent, Payload } from "atp-protocol";
+import type { Decoded, HelloContent, Payload } from "atp-protocol";
 import type { Principal } from "../model/index.js";
 import type { Identified } from "../ports/index.js";
 import { createSession, TOKEN_BYTES } from "./session.js";
@@ -45,6 +45,7 @@ export function openConnection(
   const line: Line = {
     socket,
     remote: info.remote,
+    codec: info.codec,
     greet(hello) {
       const fresh = session;
       if (fresh !== undefined) settle(() => known(hello, fresh), refused(fresh));
@@ -76,7 +77,9 @@ export function openConnection(
         settled(shown === undefined ? "" : tools.hash(shown), (shownId) => {
           // The socket may have gone meanwhile.
           if (session !== fresh) return;
-          const older = shown === undefined ? undefined : tools.find(shownId);
+          const found = shown === undefined ? undefined : tools.find(shownId);
+          // A resume keeps the encoding: what is to be replayed is kept as it was encoded (A8.1).
+          const older = found?.codec === info.codec ? found : undefined;
           const { shared } = tools;
           if (older !== undefined) return take(older, { who, hello, token, tokenId, shownId }, fresh);
           if (shared !== undefined && token !== undefined)
@@ -151,7 +154,7 @@ export function openConnection(
     const streams = await shared.lost(id, fresh.label(), hello.resume?.streams ?? []);
     await shared.publish(id, who, [shownId, tokenId]);
     if (session !== fresh) return;
-    const heir = createSession(tools, { id, principal: who });
+    const heir = createSession(tools, { id, principal: who, codec: info.codec });
     tools.opened(heir);
     const at = clock.now();
     heir.step({ t: "session.adopt", at, sessionId: fresh.label(), capabilities: hello.capabilities, streams });
@@ -182,7 +185,16 @@ export function openConnection(
   function say(payload: Payload): void {
     if (session !== undefined) session.step({ t: "stream.control", at: clock.now(), stream: null, payload });
     else if (relay !== undefined)
-      socket.send(encodeFrame({ v: 1, session_id: label, stream_id: "0", msg_seq: 1, flags: ["CTRL"], payload }));
+      socket.send(
+        (info.codec?.encode ?? encodeFrame)({
+          v: 1,
+          session_id: label,
+          stream_id: "0",
+          msg_seq: 1,
+          flags: ["CTRL"],
+          payload,
+        }),
+      );
   }
 
   /** This socket goes to the older session; the one that was made for it never was. */
@@ -196,36 +208,29 @@ export function openConnection(
     if (draining) older.step({ t: "drain", at: clock.now() });
   }
 
-  const connection: Connection = {
-    text(data) {
-      if (session === undefined && relay === undefined) return;
-      const bytes = sizeOf(data);
-      const decoded = decodeFrame(data, unknown ? UNKNOWN_LIMITS : tools.limits);
-      if (session === undefined) {
-        if (decoded.ok && decoded.frame.payload?.type === payloadTypes.auth) {
-          watching().renew(decoded.frame.payload.content);
-          return;
-        }
-        relay?.push(
-          decoded.ok ? { t: "frame", frame: decoded.frame, bytes } : { t: "refused", refusal: decoded.refusal, bytes },
-        );
-        return;
-      }
-      const at = clock.now();
+  /** What came from the client goes to its session, wherever that is. */
+  function read(decoded: Decoded, bytes: number): void {
+    const at = clock.now();
+    if (session !== undefined)
       session.step(
         decoded.ok
           ? { t: "socket.frame", at, frame: decoded.frame, bytes }
           : { t: "socket.refused", at, refusal: decoded.refusal, bytes },
       );
+    else if (!decoded.ok) relay?.push({ t: "refused", refusal: decoded.refusal, bytes });
+    else if (decoded.frame.payload?.type === payloadTypes.auth) watching().renew(decoded.frame.payload.content);
+    else relay?.push({ t: "frame", frame: decoded.frame, bytes });
+  }
+
+  const connection: Connection = {
+    text(data) {
+      if (session === undefined && relay === undefined) return;
+      if (info.codec === undefined) read(decodeFrame(data, unknown ? UNKNOWN_LIMITS : tools.limits), sizeOf(data));
+      else read(misplaced("text", "CBOR", "bytes"), sizeOf(data));
     },
     binary(data) {
-      const refusal = {
-        code: "EPROTO" as const,
-        message: "A binary message came on the JSON subprotocol. Send text.",
-        rule: "A3.4",
-      };
-      if (session === undefined) relay?.push({ t: "refused", refusal, bytes: data.byteLength });
-      else session.step({ t: "socket.refused", at: clock.now(), refusal, bytes: data.byteLength });
+      const decoded = info.codec?.decode(data, unknown ? UNKNOWN_LIMITS : tools.limits);
+      read(decoded ?? misplaced("binary", "JSON", "text"), data.byteLength);
     },
     alive() {
       if (session === undefined) relay?.push({ t: "alive" });
@@ -256,6 +261,11 @@ export function openConnection(
   tools.opened(session);
   session.step({ t: "socket.opened", at: clock.now(), subprotocol: info.subprotocol });
   return connection;
+}
+
+function misplaced(kind: string, encoding: string, wanted: string): Decoded {
+  const message = `A ${kind} message came on the ${encoding} subprotocol. Send ${wanted}.`;
+  return { ok: false, refusal: { code: "EPROTO", rule: "A3.4", message } };
 }
 
 /** How a refused HELLO ends its socket (A2.3, A12). */

@@ -14,5 +14,6 @@ export type {
   RouterView,
   TenantConfig,
 } from "./router.js";
-export type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
+export { CBOR_SUBPROTOCOL, JSON_SUBPROTOCOL } from "./socket.js";
+export type { SocketHandler, SocketInfo, SocketPort, WireCodec } from "./socket.js";
 export { systemClock, systemRng } from "./system.js";

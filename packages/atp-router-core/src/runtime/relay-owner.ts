@@ -5,6 +5,7 @@ import type { Clock } from "../ports/index.js";
 import { packParts, relayPipe } from "./relay-pipe.js";
 import type { RelayBatch, RelayItem } from "./relay-pipe.js";
 import type { Line, Session } from "./session-port.js";
+import { CBOR_SUBPROTOCOL } from "./socket.js";
 import type { SocketPort } from "./socket.js";
 
 /** A client of one of our sessions whose socket is at another router. */
@@ -52,6 +53,7 @@ export function openRemoteLine(tools: OwnerTools, batch: RelayBatch): RemoteLine
   const line: Line = {
     socket,
     remote: open.remote,
+    codec: found?.codec,
     // The other router has read its HELLO and knows who it is.
     greet: () => undefined,
     identify: () => undefined,
@@ -62,7 +64,9 @@ export function openRemoteLine(tools: OwnerTools, batch: RelayBatch): RemoteLine
       pipe.push({ t: "close", code: closeCodes.superseded, reason: "a newer socket resumed this session" });
     },
   };
-  if (found === undefined) {
+  // A resume keeps the encoding.
+  if (found === undefined || (found.codec !== undefined) !== (open.subprotocol === CBOR_SUBPROTOCOL)) {
+    session = undefined;
     pipe.push({ t: "unknown" });
     return null;
   }

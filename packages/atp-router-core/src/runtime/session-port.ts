@@ -3,12 +3,14 @@ import type { Principal } from "../model/index.js";
 import type { Identified } from "../ports/index.js";
 import type { StreamKey } from "../stream/index.js";
 import type { StreamOutput } from "./host.js";
-import type { SocketPort } from "./socket.js";
+import type { SocketPort, WireCodec } from "./socket.js";
 
 /** The socket that a session speaks on now, as the session sees it. */
 export interface Line {
   readonly socket: SocketPort;
   readonly remote: string;
+  /** How its frames are written; a session keeps to one way (A8.1). */
+  readonly codec: WireCodec | undefined;
   /** A HELLO came on it. */
   greet(hello: HelloContent): void;
   /** Who showed this socket's own credentials; for clients that say no HELLO. */
@@ -29,6 +31,8 @@ export interface Session {
   /** Since when it has no socket; undefined while it has one. */
   readonly detachedAt: number | undefined;
   step(event: EndpointEvent): void;
+  /** How its frames are written. */
+  readonly codec: WireCodec | undefined;
   /** What its frames call it. */
   label(): string;
   /** The client of the present socket is known: welcome. */
@@ -47,12 +51,14 @@ export interface Session {
 
 /** A session whose router is lost, with what its endpoint is then given to adopt (A9.3). */
 export interface Heir {
+  readonly codec: WireCodec | undefined;
   readonly id: string;
   readonly principal: Principal;
 }
 
 /** A stream that parted from its session, to be one of its own (A9.2). */
 export interface Parted {
+  readonly codec: WireCodec | undefined;
   readonly principal: Principal;
   readonly ref: StreamRef;
   readonly key: StreamKey;

@@ -27,7 +27,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
     role: "router",
     limits: tools.limits,
     capabilities: CAPABILITIES,
-    encode: encodeRouterFrame,
+    encode: origin.codec?.encode ?? encodeRouterFrame,
     sizeOf,
     shared: tools.shared !== undefined,
   });
@@ -240,7 +240,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
     keys.delete(stream);
     ceilings?.forget(stream);
     if (key === undefined || principal === undefined) return;
-    const next = createSession(tools, { principal, ref: stream, key, parcel, tokenId });
+    const next = createSession(tools, { codec: origin.codec, principal, ref: stream, key, parcel, tokenId });
     // Nobody was lost: it goes on, whatever it does on a disconnect.
     emit({ t: "outbox.room", at: clock.now(), key });
     tools.opened(next);
@@ -299,6 +299,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       return detachedAt;
     },
     step,
+    codec: origin.codec,
     label: () => label,
     grant(who, grant) {
       principal = who;

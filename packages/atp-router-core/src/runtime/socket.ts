@@ -1,4 +1,16 @@
+import type { Decoded, DecodeLimits, Encoded, Frame } from "atp-protocol";
 import type { Credentials } from "../ports/index.js";
+
+/** The names of the two encodings (A1.2). */
+export const JSON_SUBPROTOCOL = "atp.v1+json";
+export const CBOR_SUBPROTOCOL = "atp.v1+cbor";
+
+/** An encoding of frames (A1.2). */
+export interface WireCodec {
+  readonly encode: (frame: Frame) => Encoded;
+  /** What comes as bytes. */
+  readonly decode: (data: Uint8Array, limits: DecodeLimits) => Decoded;
+}
 
 /** What the router needs of a socket. The Node edge implements it over `ws`, the simulator in memory. */
 export interface SocketPort {
@@ -30,7 +42,9 @@ export interface SocketHandler {
 export interface SocketInfo {
   /** For logs: the peer's address. */
   readonly remote: string;
-  /** `atp.v1+json`, or empty when the client offered none. */
+  /** `atp.v1+json`, `atp.v1+cbor`, or empty when the client offered none. */
   readonly subprotocol: string;
+  /** How that subprotocol writes frames. @default as JSON */
+  readonly codec?: WireCodec;
   readonly credentials: Credentials;
 }
