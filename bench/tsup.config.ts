@@ -12,6 +12,8 @@ export default defineConfig({
     "bench-client-server": "src/client/server.ts",
     "bench-client-load": "src/client/load.ts",
     profile: "src/profile/main.ts",
+    answers: "src/answers/main.ts",
+    "bench-answers-work": "src/answers/work.ts",
     "bench-adapter": "src/router/adapter.ts",
     "bench-load": "src/router/load.ts",
     "bench-router": "src/clients/router.ts",

@@ -29,6 +29,11 @@ const benches = {
     about: "the client: runs cut everywhere, CPU of a partial, a stalled reader among 200 streams, memory, bundle",
     builds: ["atp-bench...", "atp-client..."],
   },
+  answers: {
+    about:
+      "routing and consensus on recorded answers: accuracy at a cost, by cross-validation or --train DIR --test DIR",
+    builds: ["atp-bench..."],
+  },
   profile: {
     about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory]",
     builds: ["atp-bench...", "@atp-examples/router..."],

@@ -6,3 +6,5 @@
 export * from "./runtime/index.js";
 export * from "./ports/index.js";
 export * from "./model/index.js";
+export { weigh } from "./consensus/index.js";
+export type { Verdict, WeighOptions } from "./consensus/index.js";

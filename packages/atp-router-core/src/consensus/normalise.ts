@@ -93,17 +93,20 @@ function jsonOf(text: string): string | undefined {
   }
 }
 
+const ascii = /^[\x00-\x7f]*$/;
+
 /** A text's words: without case, punctuation, citations in brackets and articles. */
 export function wordsOf(text: string): readonly string[] {
-  return text
-    .normalize("NFKC")
-    .toLowerCase()
-    .replace(/n['’]t\b/g, " not")
-    .replace(/\[[^\]\s]*:\d+(?:-\d+)?\]/g, " ")
-    .replace(/(?<=\d),(?=\d{3})/g, "")
-    .replace(/[^\p{L}\p{N}\s.]/gu, " ")
-    .split(/\s+|\.(?!\d)/u)
-    .filter((word) => word !== "" && !articles.has(word));
+  // Most answers are ASCII, and long ones are compared while a client waits: what cannot occur is not looked for.
+  const plain = ascii.test(text);
+  let folded = (plain ? text : text.normalize("NFKC")).toLowerCase();
+  if (!plain || folded.includes("'")) folded = folded.replace(/n['’]t\b/g, " not");
+  if (folded.includes("[")) folded = folded.replace(/\[[^\]\s]*:\d+(?:-\d+)?\]/g, " ");
+  if (folded.includes(",")) folded = folded.replace(/(\d),(?=\d{3})/g, "$1");
+  const words = folded.replace(plain ? /[^a-z0-9\s.]+/g : /[^\p{L}\p{N}\s.]+/gu, " ").split(/\s+|\.(?!\d)/u);
+  const kept: string[] = [];
+  for (const word of words) if (word !== "" && !articles.has(word)) kept.push(word);
+  return kept;
 }
 
 function isNegated(words: readonly string[]): boolean {

@@ -18,8 +18,10 @@ const SENTENCE_WORDS = 24;
 export interface Compared {
   readonly answer: Answer;
   readonly normal: Normal;
-  /** Word triples of a text. */
-  readonly shingles: ReadonlySet<string>;
+  /** The words of a text in one line; empty when the answer is none. */
+  readonly text: string;
+  /** Hashes of a text's word triples, each once, in order: two texts are compared by one walk over both. */
+  readonly shingles: Int32Array;
   readonly citations: readonly Citation[];
   /** The answer is made of what it quotes. */
   readonly quoting: boolean;
@@ -33,24 +35,54 @@ export function compared(answer: Answer, normal: Normal): Compared {
   return {
     answer,
     normal,
-    shingles: normal.kind === "text" ? shinglesOf(normal.words) : new Set(),
+    text,
+    shingles: shinglesOf(normal.kind === "text" ? normal.words : []),
     citations,
     quoting: quoted > 0 && quoted * 2 >= citations.length,
   };
 }
 
-function shinglesOf(words: readonly string[]): ReadonlySet<string> {
-  const shingles = new Set<string>();
-  for (let i = 0; i + 3 <= words.length; i++) shingles.add(words.slice(i, i + 3).join(" "));
-  return shingles;
+/**
+ * Triples as 32-bit hashes. Two different ones of a few hundred fall together once in some ten thousand pairs of answers, and
+ * then count for one triple of all.
+ */
+function shinglesOf(words: readonly string[]): Int32Array {
+  if (words.length < 3) return new Int32Array(0);
+  const hashes = new Int32Array(words.length);
+  for (let i = 0; i < words.length; i++) hashes[i] = hashOf(words[i] as string);
+  const shingles = new Int32Array(words.length - 2);
+  for (let i = 0; i < shingles.length; i++) {
+    const two = Math.imul((hashes[i] as number) ^ Math.imul(hashes[i + 1] as number, 0x9e3779b1), 0x85ebca6b);
+    shingles[i] = Math.imul(two ^ (two >>> 13) ^ (hashes[i + 2] as number), 0xc2b2ae35);
+  }
+  shingles.sort();
+  let kept = 0;
+  for (let i = 0; i < shingles.length; i++)
+    if (i === 0 || shingles[i] !== shingles[i - 1]) shingles[kept++] = shingles[i] as number;
+  return shingles.subarray(0, kept);
 }
 
-/** Shared members as a share of all. */
-function jaccard<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): number {
+/** FNV-1a over UTF-16 units. */
+function hashOf(word: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < word.length; i++) hash = Math.imul(hash ^ word.charCodeAt(i), 0x01000193);
+  return hash;
+}
+
+/** Whether shared members are at least `least` of all, for two ordered lists without doubles. */
+function jaccardReaches(a: Int32Array, b: Int32Array, least: number): boolean {
+  const most = Math.min(a.length, b.length);
+  // Even if the shorter were a part of the longer.
+  if (most === 0 || most / Math.max(a.length, b.length) < least) return false;
   let shared = 0;
-  for (const member of a) if (b.has(member)) shared++;
-  const all = a.size + b.size - shared;
-  return all === 0 ? 0 : shared / all;
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    const x = a[i] as number;
+    const y = b[j] as number;
+    if (x === y) shared++;
+    if (x <= y) i++;
+    if (y <= x) j++;
+  }
+  return shared / (a.length + b.length - shared) >= least;
 }
 
 const equalLists = (a: readonly number[], b: readonly number[]): boolean =>
@@ -85,8 +117,8 @@ function sameByEvidence(a: Compared, b: Compared, x: TextForm, y: TextForm): boo
 
 function sameText(a: Compared, b: Compared, x: TextForm, y: TextForm): boolean {
   if (x.negated !== y.negated || !equalLists(x.numbers, y.numbers)) return false;
-  if (x.words.join(" ") === y.words.join(" ")) return true;
-  if (Math.min(x.words.length, y.words.length) >= SHORT_WORDS) return jaccard(a.shingles, b.shingles) >= SAME_TEXT;
+  if (a.text === b.text) return true;
+  if (Math.min(x.words.length, y.words.length) >= SHORT_WORDS) return jaccardReaches(a.shingles, b.shingles, SAME_TEXT);
   return names(x, y) || names(y, x);
 }
 

@@ -242,8 +242,8 @@ function nextOfValue(
     const why = `Asks ${candidate.name}: expected to be worth ${gain.toFixed(4)} of a right answer beyond its price.`;
     best = { candidate, gain, why };
   }
-  if (best === undefined || leader === undefined) return best ?? cheapest(task, open);
-  return (best.gain ?? 0) > 0 ? best : undefined;
+  if (leader === undefined) return best ?? cheapest(task, open);
+  return (best?.gain ?? 0) > 0 ? best : undefined;
 }
 
 /** Someone, when the rule knows none of those who can be asked. */
