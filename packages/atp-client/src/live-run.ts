@@ -306,7 +306,10 @@ export class LiveRun implements AtpRun {
       this.#close(undefined);
       this.#release(this);
     }
-    if (phase.name === "open") phase.carrier.cancel(this, reason);
+    if (phase.name !== "open") return;
+    phase.carrier.cancel(this, reason);
+    // Nobody will read what waits: without credit for it the end, which comes after, could not come.
+    this.#consumed(this.#lastSeq);
   }
 
   #follow(signal: AbortSignal): void {

@@ -134,3 +134,20 @@ describe("what was not sent is given back", () => {
     await expect(first.final()).rejects.toMatchObject({ name: "AtpCancelError", code: "EABORT" });
   });
 });
+
+describe("a cancel of a run whose reader stands still", () => {
+  it("brings its bill: what waits unread takes no credit any more (A8.1)", async () => {
+    world = simClient([
+      talker(
+        "a",
+        Array.from({ length: 400 }, (_, i) => `${i} `.repeat(200)),
+      ),
+    ]);
+    const run = world.client.stream("hi", { strategy: "single" });
+    const reader = run[Symbol.asyncIterator]();
+    await world.passing(reader.next());
+    await world.sim.clock.advance(10_000);
+    const bill = await world.passing(run.cancel());
+    expect(bill?.usd).toBeGreaterThan(0);
+  });
+});
