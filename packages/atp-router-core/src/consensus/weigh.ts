@@ -44,6 +44,10 @@ export interface WeighOptions {
   readonly weights?: Readonly<Record<string, number>>;
   /** So many adapters must agree: a group of as many leads before a weightier one that is smaller. */
   readonly quorum?: number;
+  /** The group of this adapter leads, whatever the weights: learned elsewhere to be the likeliest. */
+  readonly leading?: string;
+  /** The learned chance that it is right. */
+  readonly confidence?: number;
 }
 
 interface Weighed {
@@ -66,7 +70,7 @@ interface Group {
  */
 export function weigh(answers: readonly Answer[], options: WeighOptions): Verdict {
   const [only] = answers;
-  if (only !== undefined && answers.length === 1) return unopposed(only);
+  if (only !== undefined && answers.length === 1) return unopposed(only, options.confidence);
   const all = answers
     .map((answer) => ({
       answer,
@@ -77,7 +81,12 @@ export function weigh(answers: readonly Answer[], options: WeighOptions): Verdic
   const groups = cluster(all);
   const quorum = options.quorum ?? 0;
   const reaches = (group: Group): number => (quorum > 0 && group.adapters.length >= quorum ? 1 : 0);
-  groups.sort((a, b) => reaches(b) - reaches(a) || b.weight - a.weight || b.members.length - a.members.length);
+  const leads = (group: Group): number =>
+    options.leading !== undefined && group.adapters.includes(options.leading) ? 1 : 0;
+  groups.sort(
+    (a, b) =>
+      leads(b) - leads(a) || reaches(b) - reaches(a) || b.weight - a.weight || b.members.length - a.members.length,
+  );
   const [leading, ...others] = groups;
   const winner = leading?.members[0]?.answer;
   if (leading === undefined || winner === undefined) throw new RangeError("weigh needs at least one answer");
@@ -99,12 +108,12 @@ export function weigh(answers: readonly Answer[], options: WeighOptions): Verdic
     })),
     evidence: evidenceOf(leading.members),
     weights,
-    confidence: round(posterior(leading, others)),
+    confidence: round(options.confidence ?? posterior(leading, others)),
   };
 }
 
 /** A consensus of one: there is nothing to compare it with. */
-function unopposed(answer: Answer): Verdict {
+function unopposed(answer: Answer, learned: number | undefined): Verdict {
   const { adapter, text } = answer;
   const members = [{ answer }];
   return {
@@ -117,7 +126,7 @@ function unopposed(answer: Answer): Verdict {
     dissent: [],
     evidence: evidenceOf(members),
     weights: { [adapter]: 1 },
-    confidence: round(combined(members)),
+    confidence: round(learned ?? combined(members)),
   };
 }
 

@@ -95,7 +95,13 @@ export interface Learner {
   /** A question arrives. `u` is uniform in [0, 1). */
   begin(
     task: string,
-    options: { readonly bucket?: string; readonly valueUsdMicros: number; readonly u: number },
+    options: {
+      readonly bucket?: string;
+      readonly valueUsdMicros: number;
+      readonly u: number;
+      /** It is only explained: it does not count. */
+      readonly dryRun?: boolean;
+    },
   ): Question;
   advise(
     question: Question,
@@ -185,12 +191,12 @@ export function createLearner(config: LearnerConfig): Learner {
   }
 
   return {
-    begin(task, { bucket = "", valueUsdMicros, u }) {
+    begin(task, { bucket = "", valueUsdMicros, u, dryRun = false }) {
       const state = taskOf(task);
       // A governor spreads exploring over as many questions as its target allows.
       const explores =
         state.begun < exploreFirst && !hasPriors(config, task) && (pacer === undefined || owed(pacer) <= 0);
-      if (explores || pacer === undefined) state.begun++;
+      if (!dryRun && (explores || pacer === undefined)) state.begun++;
       // Two uniform numbers of one: its leading part chooses the belief, the rest the step of the price.
       const price = pacer === undefined ? 1 : priceOfMoney(pacer, (u * 4_096) % 1);
       return { task, bucket, valueUsdMicros, explores, u, priceOfMoney: price };

@@ -37,8 +37,20 @@ export interface StopRule {
   readonly minAgreement?: number;
   /** Stop when this many answers agree; not reached at the end is `ECONSENSUS`. */
   readonly quorum?: number;
+  /** After each answer ask whoever is worth a price, and stop when nobody is. */
+  readonly byValue?: boolean;
   /** Look at every answer as it comes, not only when a rung is complete. */
   readonly eager: boolean;
+}
+
+/** What asking an adapter promises, in chances of a right answer. */
+export interface PlanOption {
+  readonly adapter: string;
+  readonly usdMicros: number;
+  /** Rise of the chance to end with a right answer, less what later calls would cost. */
+  readonly gain: number;
+  /** The gain less the price; worth it above 0. */
+  readonly net: number;
 }
 
 /** Who is asked, in which order, and until when. */
@@ -53,6 +65,8 @@ export interface Plan {
   readonly expected: { readonly tokens: number; readonly usdMicros: number };
   /** The same if every rung runs. */
   readonly worst: { readonly tokens: number; readonly usdMicros: number };
+  /** What asking each adapter was expected to bring, where that was learned; best first. */
+  readonly options?: readonly PlanOption[];
   /** Sentences that give the reason for each choice. */
   readonly why: readonly string[];
   readonly excluded: readonly Exclusion[];

@@ -214,6 +214,27 @@ export const configSchema = z.strictObject({
   allow_tools: z.array(z.string()).optional(),
   memory: z.strictObject({ url: url.optional(), token: z.string().optional() }).optional(),
   auth: authConfig.optional(),
+  learning: z
+    .strictObject({
+      mode: z.enum(["off", "observe", "apply"]).optional(),
+      /** Names this router among those it merges with. */
+      replica: z.string().min(1).max(64).optional(),
+      /** By task type, then by adapter. */
+      priors: z
+        .record(
+          z.string(),
+          z.record(z.string(), z.strictObject({ accuracy: share, weight: z.number().min(0).max(10_000) })),
+        )
+        .optional(),
+      explore_first: uint.optional(),
+      target_usd_micros: positive.optional(),
+      value_usd_micros: z.record(z.string(), positive).optional(),
+      /** Read at start, written at the end. */
+      state_file: z.string().min(1).optional(),
+      /** Decision records are appended here, one JSON line each. */
+      records_file: z.string().min(1).optional(),
+    })
+    .optional(),
   server: z
     .strictObject({ allowed_origins: z.array(z.string()).optional(), allowed_hosts: z.array(z.string()).optional() })
     .optional(),
@@ -221,8 +242,3 @@ export const configSchema = z.strictObject({
 
 /** The configuration file's content. */
 export type ConfigFile = z.infer<typeof configSchema>;
-
-/** Keys of part D that this build has no feature for: they are refused by name, never ignored. */
-export const lackingKeys: Readonly<Record<string, string>> = {
-  learning: "learning",
-};

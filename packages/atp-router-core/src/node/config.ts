@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { adapterAddress, contradiction } from "./config-rules.js";
-import { configSchema, isAdapterUrl, lackingKeys } from "./config-schema.js";
+import { configSchema, isAdapterUrl } from "./config-schema.js";
 import type { ConfigFile } from "./config-schema.js";
 import { logLevels } from "./log.js";
 import { isLoopback } from "./origin.js";
@@ -195,8 +195,6 @@ function refuseLacking(path: string, content: unknown): void {
   const lacks = (key: string, feature: string): never => {
     throw new ConfigError(`${path}: ${key} is set, but this build has no ${feature}. Remove it.`);
   };
-  for (const [key, feature] of Object.entries(lackingKeys))
-    if (at(content, key.split(".")) !== undefined) lacks(key, feature);
   const routes = at(content, ["routes"]);
   if (Array.isArray(routes)) {
     for (const [i, route] of routes.entries())

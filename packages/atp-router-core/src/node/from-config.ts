@@ -7,6 +7,7 @@ import type { ConfigFile } from "./config-schema.js";
 import type { ProcessConfig } from "./config.js";
 import { ceilings } from "./config-window.js";
 import { grpcAdapter } from "./grpc-adapter.js";
+import { learningFromConfig } from "./learning-from-config.js";
 import type { GrpcAdapterOptions } from "./grpc-adapter.js";
 import { identityFromConfig } from "./identity-from-config.js";
 import { loadedPolicy, policyOf } from "./policy-from-config.js";
@@ -74,6 +75,7 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
     ...config.adapterEndpoints.filter((url) => !listed.has(url)).map((url) => grpcAdapter({ url, ...warning(url) })),
   ];
   const memory = config.memoryUrl;
+  const learning = learningFromConfig(file.learning);
   const limits = file.limits === undefined ? undefined : limitsOf(file.limits);
   return {
     adapters,
@@ -92,6 +94,7 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
     ...(file.limits?.lease === undefined ? {} : { lease: leaseOf(file.limits.lease) }),
     ...(limits === undefined ? {} : { limits }),
     ...(observer === undefined ? {} : { observer }),
+    ...(learning === undefined ? {} : { learning }),
   };
 }
 

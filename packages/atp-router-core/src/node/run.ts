@@ -2,8 +2,10 @@ import type { Logger } from "pino";
 import { readConfig } from "./config.js";
 import type { ProcessConfig } from "./config.js";
 import { portsFromConfig, routerFromConfig } from "./from-config.js";
+import { keepLearned } from "./learning-from-config.js";
 import { listen } from "./listen.js";
 import { createLogger, logObserver, observers } from "./log.js";
+import { recordLog } from "./record-log.js";
 import { createMetrics } from "./metrics.js";
 import { telemetryFromConfig } from "./telemetry-from-config.js";
 
@@ -22,9 +24,19 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
   const metrics = createMetrics();
   try {
     const telemetry = await telemetryFromConfig(config, log);
+    const learning = config.file.learning;
+    const records =
+      learning?.records_file === undefined
+        ? undefined
+        : recordLog(learning.records_file, (error) => log.warn({ reason: error.message }, "decision records are lost"));
     const router = routerFromConfig(
       config,
-      observers(logObserver(log), metrics.observer, ...telemetry.observers),
+      observers(
+        logObserver(log),
+        metrics.observer,
+        ...telemetry.observers,
+        ...(records === undefined ? [] : [records.observer]),
+      ),
       (adapter, reason) => log.warn({ adapter, reason }, "adapter answered out of bounds"),
       {
         ...(await portsFromConfig(config, (state, reason) =>
@@ -57,6 +69,11 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
       void router
         .drain()
         .then(() => listener.close())
+        .then(() => records?.close())
+        .then(() => {
+          if (learning?.state_file !== undefined) keepLearned(router, learning.state_file);
+        })
+        .catch((error: unknown) => log.error({ reason: (error as Error).message }, "what was learned is not kept"))
         .then(() => telemetry.close())
         .then(() => log.flush(() => process.exit(0)));
     };

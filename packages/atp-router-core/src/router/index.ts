@@ -1,3 +1,4 @@
 /** What streams share, as a pure machine. */
+export type { Feedback, RouterLearning } from "./learning-desk.js";
 export { createRouterMachine } from "./router.js";
 export type { RouterEffect, RouterEvent, RouterMachine } from "./router.js";

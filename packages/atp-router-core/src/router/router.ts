@@ -3,6 +3,8 @@ import type { LaneOutcome, Lanes, LanesConfig } from "../lanes/index.js";
 import type { AdapterHealth, AdapterStatus, Candidate, Failure, Ms } from "../model/index.js";
 import { createRegistry } from "../routing/index.js";
 import type { AdapterRegistry } from "../routing/index.js";
+import { createLearningDesk } from "./learning-desk.js";
+import type { Feedback, LearningDesk, RouterLearning } from "./learning-desk.js";
 import { openStream, stepStream } from "../stream/index.js";
 import type { StreamEffect, StreamEvent, StreamKey, StreamOpening, StreamState } from "../stream/index.js";
 
@@ -20,12 +22,14 @@ export type RouterEvent =
   | { readonly t: "adapter.unhealthy"; readonly at: Ms; readonly adapter: string; readonly failure: Failure }
   /** The ledger: something may fit now that did not before. */
   | { readonly t: "money.room"; readonly at: Ms }
+  /** A reader's word on a stream that ended. */
+  | { readonly t: "feedback"; readonly at: Ms; readonly key: StreamKey; readonly word: Feedback }
   /** Time passed: queues and probes look at their deadlines. */
   | { readonly t: "tick"; readonly at: Ms };
 
 /** What a router asks for: what its streams ask for, less what it answers itself. */
 export type RouterEffect =
-  | Exclude<StreamEffect, { t: `lane.${string}` }>
+  | Exclude<StreamEffect, { t: `lane.${string}` | "advice.ask" }>
   | { readonly t: "adapter.probe"; readonly adapter: string }
   | {
       readonly t: "adapter.status";
@@ -42,6 +46,8 @@ export interface RouterMachine {
   readonly lanes: Lanes;
   readonly registry: AdapterRegistry;
   readonly streams: ReadonlyMap<StreamKey, StreamState>;
+  /** Undefined where nothing is learned. */
+  readonly learning: LearningDesk | undefined;
 }
 
 interface Ticket {
@@ -50,9 +56,14 @@ interface Ticket {
 }
 
 /** A router machine: it owns lanes, adapter health and streams, and routes between them in the same turn. */
-export function createRouterMachine(config: { readonly lanes: LanesConfig }): RouterMachine {
+export function createRouterMachine(config: {
+  readonly lanes: LanesConfig;
+  /** Absent: nothing is learned, at no cost. */
+  readonly learning?: RouterLearning;
+}): RouterMachine {
   const lanes = createLanes(config.lanes);
   const registry = createRegistry();
+  const learning = config.learning === undefined ? undefined : createLearningDesk(config.learning);
   const streams = new Map<StreamKey, StreamState>();
   const tickets = new Map<string, Ticket>();
   /** Streams with a hold that waits for a window, in the order they came. */
@@ -78,6 +89,9 @@ export function createRouterMachine(config: { readonly lanes: LanesConfig }): Ro
         break;
       case "money.room":
         for (const key of [...waiting]) toStream({ t: "money.room", at: event.at, key }, out);
+        break;
+      case "feedback":
+        learning?.feedback(event.key, event.word);
         break;
       case "tick":
         granted(lanes.expire(event.at), event.at, out);
@@ -133,7 +147,18 @@ export function createRouterMachine(config: { readonly lanes: LanesConfig }): Ro
           tickets.delete(ticketId(effect));
           granted(lanes.cancel(ticketId(effect), at), at, out);
           break;
+        case "advice.ask":
+          // Only a stream that was opened to learn asks.
+          if (learning !== undefined)
+            toStream({ t: "advice.given", at, key: effect.key, advice: learning.advise(effect.key, effect) }, out);
+          break;
         case "stream.closed":
+          if (learning !== undefined) {
+            const { task } = streams.get(effect.key)?.opening ?? {};
+            const end =
+              effect.heard === undefined || task === undefined ? undefined : { task: task.taskType, ...effect.heard };
+            learning.ended(effect.key, end, effect.telemetry.usd);
+          }
           streams.delete(effect.key);
           waiting.delete(effect.key);
           out.push(effect);
@@ -169,7 +194,7 @@ export function createRouterMachine(config: { readonly lanes: LanesConfig }): Ro
     for (const { id, from, to, reason } of changes) out.push({ t: "adapter.status", adapter: id, from, to, reason });
   }
 
-  return { step, lanes, registry, streams };
+  return { step, lanes, registry, streams, learning };
 }
 
 function ticketId(effect: { readonly key: StreamKey; readonly leg: number }): string {

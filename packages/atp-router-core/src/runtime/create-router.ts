@@ -15,6 +15,8 @@ import { allowTools } from "./default-policy.js";
 import { createEventLoop } from "./event-loop.js";
 import { explain } from "./explain.js";
 import type { Emit, StreamHost } from "./host.js";
+import { feedbackOf, learnedBy, learningOf } from "./learning.js";
+import { outerScopes } from "./outer-scopes.js";
 import { createLedgerDesk } from "./ledger-desk.js";
 import { createMemoryLedgerStore } from "./memory-ledger-store.js";
 import { perform } from "./performer.js";
@@ -45,13 +47,14 @@ export function createRouter(config: RouterConfig): Router {
   const policy = config.policy ?? allowTools();
   const ledger = config.ledger ?? createMemoryLedgerStore(clock);
   const desk = createLedgerDesk(ledger, clock);
-  const machine = createRouterMachine({ lanes });
   const adapters = new Map(config.adapters.map((port) => [port.id, port]));
   const hosts = new Map<StreamKey, StreamHost>();
   const connections = new Set<Connection>();
   const sessions = createSessions(limits.memoryBudgetBytes);
   const hash = config.hash ?? ((text: string) => webDigest().sha256(text));
   const salt = rng.hex(8);
+  const learning = config.learning === undefined ? undefined : learningOf(config.learning, salt);
+  const machine = createRouterMachine({ lanes, ...(learning === undefined ? {} : { learning }) });
   /** Names of sessions for adapters. */
   const aliases = new Map<string, string>();
   /** Called when the last stream has ended. */
@@ -145,21 +148,10 @@ export function createRouter(config: RouterConfig): Router {
       principal,
       qos,
       window: fromWindow(o.frame.window, o.sessionLimits),
-      scopes: [
-        { source: "session" as const, key: `session:${o.session}`, limits: o.sessionLimits },
-        ...(principal.limits === undefined
-          ? []
-          : [
-              {
-                source: "tenant" as const,
-                key: `subject:${principal.tenant}/${principal.subject}`,
-                limits: principal.limits,
-              },
-            ]),
-        { source: "tenant" as const, key: `tenant:${principal.tenant}`, limits: tenant?.budget ?? {} },
-      ],
+      scopes: outerScopes(o.session, o.sessionLimits, principal, tenant?.budget),
       ...(route === undefined ? {} : { route }),
       rich: o.rich,
+      ...(learning === undefined ? {} : { learns: learning.mode === "apply" }),
       dryRun: o.dryRun,
       deadlineAt: at + Math.min(task.deadlineMs ?? limits.maxStreamMs, limits.maxStreamMs),
       maxWindowWaitMs: limits.maxWindowWaitMs,
@@ -203,6 +195,8 @@ export function createRouter(config: RouterConfig): Router {
 
   async function close(): Promise<void> {
     draining = true;
+    // Whoever has not said a word on an answer by now will not.
+    machine.learning?.flush();
     for (const key of [...hosts.keys()]) emit({ t: "drain.over", at: clock.now(), key });
     for (const end of [...connections, ...(shared?.lines() ?? [])])
       end.close(closeCodes.goingAway, "the router shuts down");
@@ -241,6 +235,7 @@ export function createRouter(config: RouterConfig): Router {
     lease,
     leaseLimits,
     server,
+    feedback: (key, content) => emit({ t: "feedback", at: clock.now(), key, word: feedbackOf(content) }),
     rng,
     hash,
     authenticate,
@@ -283,6 +278,7 @@ export function createRouter(config: RouterConfig): Router {
         return { error: AtpError.from(error).toContent() };
       }
     },
+    ...learnedBy(learning),
     authenticate: async ({ token }) => (await authenticate(token)).principal,
     view() {
       const running = new Map<string, number>();

@@ -28,7 +28,7 @@ function settleOnly(tools: Tools, effect: RouterEffect): void {
   else if (effect.t === "hold.void") tools.desk.void(effect.hold);
 }
 
-type Effect = Exclude<StreamEffect, { t: `lane.${string}` }>;
+type Effect = Exclude<StreamEffect, { t: `lane.${string}` | "advice.ask" }>;
 
 function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
   const { clock, emit, desk } = tools;

@@ -15,6 +15,7 @@ import type {
 } from "../ports/index.js";
 import type { Redactor } from "../policy/redact.js";
 import type { BudgetView } from "./budget-view.js";
+import type { Learned, LearningConfig } from "./learning.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
 
 /** Limits of a router beside the wire's own. */
@@ -85,6 +86,8 @@ export interface RouterConfig {
    * @default none: a client resumes where it was
    */
   readonly replay?: ReplayStore;
+  /** @default nothing is learned */
+  readonly learning?: LearningConfig;
 }
 
 /** A dry run's question: members of a SYN. */
@@ -136,6 +139,8 @@ export interface Router {
   view(): RouterView;
   /** Balances by tenant: with identity the principal's own, else every one. */
   budgets(principal?: Principal): Promise<{ readonly tenants: Readonly<Record<string, BudgetView>> }>;
+  /** What was learned; absent when nothing is. */
+  readonly learning?: Learned;
   ready(): Promise<Readiness>;
   /** Refuses new streams, lets open ones finish within `drainMs`, then ends and settles the rest. Resolves when all sockets are closed. */
   drain(options?: { readonly drainMs?: number }): Promise<void>;

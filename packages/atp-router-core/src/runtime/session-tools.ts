@@ -45,6 +45,8 @@ export interface SessionTools {
   /** A stream went on to a session of its own; what it spends stays with the one it came from. */
   readonly parted: (key: StreamKey, to: Session, from: Session) => void;
   readonly disposed: (session: Session) => void;
+  /** A reader's word on a stream that ended. */
+  readonly feedback: (key: StreamKey, content: unknown) => void;
   readonly rng: Rng;
   /** Absent: nobody else knows of our sessions. */
   readonly shared: SharedSessions | undefined;

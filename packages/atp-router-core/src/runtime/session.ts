@@ -160,6 +160,10 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       case "stream.acked":
         tools.shared?.acked(id, effect.stream, effect.seq);
         return;
+      // The stream is this session's and its session this principal's; the endpoint lets one word through (A5.3).
+      case "feedback":
+        tools.feedback(`${id}/${effect.stream}`, effect.content);
+        return;
       case "stream.detach":
         letGo(effect.stream);
         return;
@@ -168,7 +172,6 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
         return;
       // A stream that has a reader again goes on as it was; the rest is the client's side.
       case "stream.attached":
-      case "feedback":
       case "stream.inputEnded":
       case "welcome":
       case "stream.accepted":

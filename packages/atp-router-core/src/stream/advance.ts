@@ -1,8 +1,10 @@
 import { payloadTypes } from "atp-protocol";
 import { judge, weigh } from "../consensus/index.js";
 import type { Verdict, WeighOptions } from "../consensus/index.js";
+import type { Advice } from "../learning/index.js";
 import { sizeHold } from "../money/index.js";
 import type { BudgetRefusal, Limits, Ms } from "../model/index.js";
+import { askAdvice, heard, moveNext } from "./advice.js";
 import type { StreamEffect } from "./events.js";
 import { failureOf } from "./failures.js";
 import { conclude, fail, finalContent } from "./finish.js";
@@ -37,6 +39,10 @@ export function advance(s: StreamState, at: Ms, out: Out): void {
     conclude(s, verdict, "answered", at, out);
     return;
   }
+  if (plan.stop.byValue === true && verdict !== null) {
+    askAdvice(s, verdict, out);
+    return;
+  }
   const judgement = judge(plan.stop, verdict, { answered: s.answers.length, running, rungsLeft });
   if (!judgement.stop) {
     if (judgement.next === "wait") return;
@@ -61,6 +67,20 @@ export function advance(s: StreamState, at: Ms, out: Out): void {
   } else {
     conclude(s, verdict, judgement.by, at, out);
   }
+}
+
+/** What was advised after an answer: whom to ask now, or which answer to give. */
+export function advisedNext(s: StreamState, advice: Advice, at: Ms, out: Out): void {
+  if (s.phase !== "running" || s.answers.length === 0) return;
+  if (advice.ask !== undefined && moveNext(s, advice.ask)) {
+    s.escalations++;
+    startRung(s, at, out);
+    return;
+  }
+  const { groups } = heard(s, weigh(s.answers, weighOptions(s)));
+  const leading = groups[advice.leading]?.[0];
+  const learned = leading === undefined ? {} : { leading, confidence: advice.confidence };
+  conclude(s, weigh(s.answers, { ...weighOptions(s), ...learned }), "value", at, out);
 }
 
 function weighOptions(s: StreamState): WeighOptions {

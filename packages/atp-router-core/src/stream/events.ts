@@ -1,4 +1,5 @@
 import type { ErrorContent, FinalContent, Payload, Qos, Telemetry, Window } from "atp-protocol";
+import type { Advice, Offer } from "../learning/index.js";
 import type {
   AdapterFinal,
   Amounts,
@@ -16,6 +17,7 @@ import type {
   Route,
   Task,
 } from "../model/index.js";
+import type { Heard } from "./advice.js";
 
 /** A prompt without what policy wants out of it, and how often each kind was there. */
 export interface RedactedPrompt {
@@ -49,6 +51,8 @@ export interface StreamOpening {
   readonly route?: Route;
   /** The client sent HELLO: it understands plans and provisional results. */
   readonly rich: boolean;
+  /** Let what was learned decide `auto`. */
+  readonly learns?: boolean;
   /** Stop after the plan and tell it: nothing is spent. */
   readonly dryRun: boolean;
   readonly deadlineAt: Ms;
@@ -91,6 +95,7 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
       readonly leg: number;
       readonly end: { readonly final: AdapterFinal } | { readonly failure: Failure };
     }
+  | { readonly t: "advice.given"; readonly advice: Advice }
   | { readonly t: "outbox.full" }
   | { readonly t: "outbox.room" }
   | { readonly t: "timer.fired"; readonly timer: TimerName }
@@ -162,6 +167,17 @@ export type StreamEffect = { readonly key: StreamKey } & (
       readonly attempt: number;
       readonly deadlineAt: Ms;
     }
+  /** What is worth doing next, by what was learned? */
+  | {
+      readonly t: "advice.ask";
+      readonly task: string;
+      readonly qos: Qos;
+      readonly groups: readonly (readonly string[])[];
+      readonly silent: readonly string[];
+      readonly paidUsdMicros: number;
+      readonly offers: readonly Offer[];
+      readonly dryRun: boolean;
+    }
   | { readonly t: "leg.demand"; readonly leg: number; readonly n: number }
   | { readonly t: "leg.cancel"; readonly leg: number; readonly reason: string }
   | { readonly t: "send"; readonly payload: Payload; readonly mergeKey?: string }
@@ -185,6 +201,8 @@ export type StreamEnd = {
   readonly t: "stream.closed";
   readonly telemetry: Telemetry;
   readonly record: Readonly<Record<string, unknown>>;
+  /** Who gave which answer, the one that was given first; absent when nobody answered. */
+  readonly heard?: Heard;
 } & (
   | { readonly by: "final"; readonly content: FinalContent; readonly confidence: number | undefined }
   | { readonly by: "error"; readonly error: ErrorContent }

@@ -1,8 +1,10 @@
 import type { ErrorCode, FinalContent } from "atp-protocol";
 import { errorClasses } from "atp-protocol";
 import type { Verdict } from "../consensus/index.js";
+import { drawOf } from "../learning/index.js";
 import type { Ms } from "../model/index.js";
 import type { StreamEffect } from "./events.js";
+import { heard } from "./advice.js";
 import { abandon } from "./settlement.js";
 import type { StreamState } from "./state.js";
 import { telemetry } from "./telemetry.js";
@@ -52,6 +54,7 @@ export function conclude(s: StreamState, verdict: Verdict, stoppedBy: string, at
     confidence: verdict.confidence,
     telemetry: telemetry(s, at, verdict.agreement),
     record: record(s, "final", verdict),
+    heard: heard(s, verdict),
   };
   const memory = s.opening.task.memory;
   const forbidden = s.policy?.forbid?.includes("memory") === true;
@@ -117,11 +120,22 @@ export function finalContent(s: StreamState, verdict: Verdict, stoppedBy: string
   };
 }
 
+/** Tells two prompts apart without telling either; no secret, so a short prompt can be guessed from it. */
+function fingerprint(prompt: string): string {
+  return Math.floor(drawOf(prompt) * 2 ** 32).toString(16);
+}
+
 /** What can be learned from this run: no prompt and no answer in it. */
 function record(s: StreamState, outcome: string, verdict: Verdict | undefined): Readonly<Record<string, unknown>> {
   return {
     outcome,
     task_type: s.opening.task.taskType,
+    ...(s.opening.learns === undefined
+      ? {}
+      : {
+          prompt_hash: fingerprint(s.opening.task.promptJson),
+          answered: verdict === undefined ? null : heard(s, verdict),
+        }),
     qos: s.qos,
     strategy: s.plan?.strategy ?? s.opening.task.strategy,
     policy:
@@ -132,6 +146,7 @@ function record(s: StreamState, outcome: string, verdict: Verdict | undefined): 
       estimate: c.estimate ?? null,
       failure: c.failure?.kind ?? null,
     })),
+    ...(s.advised.length === 0 ? {} : { decisions: s.advised }),
     rungs: s.plan?.rungs.map((rung) => rung.map((call) => call.adapter.name)) ?? [],
     legs: s.legs.map((leg) => ({
       adapter: leg.call.adapter.name,

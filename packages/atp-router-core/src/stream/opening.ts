@@ -1,8 +1,10 @@
 import { payloadTypes } from "atp-protocol";
+import type { Advice } from "../learning/index.js";
 import { lowest, policyInput, toWindow } from "../model/index.js";
 import type { Candidate, Dimension, Estimate, Failure, Limits, Ms, Plan, PolicyDecision } from "../model/index.js";
 import { planRoute } from "../routing/index.js";
 import { startRung } from "./advance.js";
+import { advisedPlan, askAdvice } from "./advice.js";
 import { fail } from "./finish.js";
 import type { LimitSources, RedactedPrompt, StreamEffect } from "./events.js";
 import type { StreamState } from "./state.js";
@@ -118,10 +120,18 @@ export function moneyLeft(s: StreamState, left: Limits, from: LimitSources, at: 
 }
 
 function planIfReady(s: StreamState, at: Ms, out: Out): void {
-  if (s.missing.estimates === 0 && !s.missing.memory && !s.missing.left) plan(s, at, out);
+  if (s.missing.estimates > 0 || s.missing.memory || s.missing.left) return;
+  const byValue = s.opening.learns === true && s.opening.task.strategy === "auto" && s.policy?.quorum === undefined;
+  if (byValue && s.candidates.some(({ estimate }) => estimate !== undefined)) askAdvice(s, null, out);
+  else plan(s, at, out);
 }
 
-function plan(s: StreamState, at: Ms, out: Out): void {
+/** What was advised on a stream that has no plan yet. */
+export function advisedFirst(s: StreamState, advice: Advice, at: Ms, out: Out): void {
+  plan(s, at, out, advice);
+}
+
+function plan(s: StreamState, at: Ms, out: Out, advice?: Advice): void {
   const { task, route } = s.opening;
   const result = planRoute({
     task,
@@ -138,9 +148,9 @@ function plan(s: StreamState, at: Ms, out: Out): void {
     fail(s, { code: result.code, message: result.message, details }, at, out);
     return;
   }
-  s.plan = result.plan;
+  s.plan = advice === undefined ? result.plan : advisedPlan(result.plan, advice);
   s.phase = "running";
-  const content = planContent(s, result.plan);
+  const content = planContent(s, s.plan);
   if (s.opening.dryRun) {
     out.push({ key: s.key, t: "explained", content });
     return;
@@ -187,8 +197,19 @@ export function planContent(s: StreamState, plan: Plan): Readonly<Record<string,
       ...(plan.stop.minConfidence === undefined ? {} : { min_confidence: plan.stop.minConfidence }),
       ...(plan.stop.minAgreement === undefined ? {} : { min_agreement: plan.stop.minAgreement }),
       ...(plan.stop.quorum === undefined ? {} : { quorum: plan.stop.quorum }),
+      ...(plan.stop.byValue === undefined ? {} : { by_value: plan.stop.byValue }),
       eager: plan.stop.eager,
     },
+    ...(plan.options === undefined
+      ? {}
+      : {
+          options: plan.options.map(({ adapter, usdMicros, gain, net }) => ({
+            adapter,
+            usd_micros: Math.round(usdMicros),
+            expected_gain: gain,
+            net,
+          })),
+        }),
     expected: { tokens: plan.expected.tokens, usd_micros: plan.expected.usdMicros },
     worst: { tokens: plan.worst.tokens, usd_micros: plan.worst.usdMicros },
     why: plan.why,

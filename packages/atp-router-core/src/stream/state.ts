@@ -9,6 +9,7 @@ import type {
   Ms,
   Plan,
   PlannedCall,
+  PlanOption,
   PolicyDecision,
 } from "../model/index.js";
 import type { LimitSources, StreamEffect, StreamKey, StreamOpening } from "./events.js";
@@ -63,6 +64,16 @@ export interface Leg {
   failure: Failure | undefined;
 }
 
+/** One decision on advice. */
+export interface Decided {
+  readonly ask: string | null;
+  readonly by: string;
+  readonly confidence: number;
+  /** The chance with which this was decided. */
+  readonly propensity: number;
+  readonly options: readonly PlanOption[];
+}
+
 /** One stream's life. Plain data: `structuredClone` forks it. */
 export interface StreamState {
   readonly key: StreamKey;
@@ -98,6 +109,8 @@ export interface StreamState {
   queueMs: Ms;
   firstPartialAt: Ms | undefined;
   escalations: number;
+  /** What was advised, in order: for the record. */
+  advised: Decided[];
   /** The end that waits for memory to be written. */
   end: Extract<StreamEffect, { t: "stream.closed" }> | undefined;
 }
@@ -138,6 +151,7 @@ export function newStream(
     queueMs: 0,
     firstPartialAt: undefined,
     escalations: 0,
+    advised: [],
     end: undefined,
   };
 }

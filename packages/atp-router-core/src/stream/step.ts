@@ -1,10 +1,11 @@
+import type { Advice } from "../learning/index.js";
 import type { Failure, Ms } from "../model/index.js";
-import { advance, holdRefused, retryWaiting, windowPatienceOver } from "./advance.js";
+import { advance, advisedNext, holdRefused, retryWaiting, windowPatienceOver } from "./advance.js";
 import type { StreamEffect, StreamEvent } from "./events.js";
 import { fail, memoryWritten } from "./finish.js";
 import { chunked, enqueue, replenish, snapshot, start } from "./legs.js";
 import { abandon, extended, failed, finished, skipped } from "./settlement.js";
-import { askPolicy, decided, estimated, memoryRead, moneyLeft } from "./opening.js";
+import { askPolicy, decided, advisedFirst, estimated, memoryRead, moneyLeft } from "./opening.js";
 import { newStream } from "./state.js";
 import type { Leg, StreamState } from "./state.js";
 
@@ -77,6 +78,9 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
       return;
     case "money.room":
       retryWaiting(s, at, out);
+      return;
+    case "advice.given":
+      advised(s, event.advice, at, out);
       return;
     case "outbox.full":
       s.paused = true;
@@ -162,6 +166,19 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
       advance(s, at, out);
       return;
   }
+}
+
+/** Advice on a plan, or on what to do after an answer. */
+function advised(s: StreamState, advice: Advice, at: Ms, out: Out): void {
+  s.advised.push({
+    ask: advice.ask ?? null,
+    by: advice.by,
+    confidence: advice.confidence,
+    propensity: advice.propensity(),
+    options: advice.options,
+  });
+  if (s.phase === "asking") advisedFirst(s, advice, at, out);
+  else advisedNext(s, advice, at, out);
 }
 
 function unpause(s: StreamState, out: Out): void {

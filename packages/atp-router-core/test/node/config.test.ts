@@ -218,7 +218,6 @@ describe("readConfig: file (D3)", () => {
   });
 
   it.each([
-    ["learning: {}", "learning is set, but this build has no"],
     ["tenants: { a: { budget: { period: month } } }", "tenants.a.budget.period is set, but this build has no"],
     ["routes: [{ match: {}, budget: {} }]", "routes.0.budget is set, but this build has no"],
   ])("D2-1: %s: %s", (text, says) => expect(message(file(text))).toContain(says));

@@ -1,0 +1,102 @@
+import type { Advice, Learner, Offer, Question } from "../learning/index.js";
+import type { Lane } from "../model/index.js";
+import type { StreamKey } from "../stream/index.js";
+
+/** Answers that wait for their readers' word; past it the oldest count as answers nobody judged. */
+const MAX_WAITING = 1_000;
+
+/** How a router learns. */
+export interface RouterLearning {
+  readonly learner: Learner;
+  /** `observe`: learn, and decide as without. `apply`: let `auto` be decided by what was learned. */
+  readonly mode: "observe" | "apply";
+  /** What a right answer is worth in a task, in micro-dollars; else what its lane says. */
+  readonly valueUsdMicros?: Readonly<Record<string, number>>;
+  /** A uniform number in [0, 1) of a stream, the same whenever it is asked. */
+  readonly draw: (key: StreamKey) => number;
+}
+
+/** What a right answer is worth by lane, in micro-dollars, where configuration says nothing of its task. */
+const laneValue: Readonly<Record<Lane, number>> = { gold: 100_000, silver: 20_000, bronze: 4_000 };
+
+/** What a stream ended with. */
+export interface Ended {
+  readonly task: string;
+  /** Adapters by answer; the one that was given first. */
+  readonly groups: readonly (readonly string[])[];
+  readonly silent: readonly string[];
+}
+
+/** A reader's word on a finished stream: how good it was from 0 to 1, or whose answer was best. */
+export interface Feedback {
+  readonly rating?: number;
+  readonly chosen?: string;
+}
+
+/** Keeps what streams under way and finished ones have to do with learning. */
+export interface LearningDesk {
+  readonly applies: boolean;
+  advise(
+    key: StreamKey,
+    ask: {
+      readonly task: string;
+      readonly qos: Lane;
+      readonly groups: readonly (readonly string[])[];
+      readonly silent: readonly string[];
+      readonly paidUsdMicros: number;
+      readonly offers: readonly Offer[];
+      readonly dryRun: boolean;
+    },
+  ): Advice;
+  /** A stream ended, with answers or without any. */
+  ended(key: StreamKey, end: Ended | undefined, usdMicros: number): void;
+  /** False when the stream is unknown, gave no answer, or was judged before: each counts once. */
+  feedback(key: StreamKey, word: Feedback): boolean;
+  /** Nobody will say more: what still waits counts as unjudged. */
+  flush(): void;
+}
+
+/** A desk of one router. */
+export function createLearningDesk({ learner, mode, valueUsdMicros, draw }: RouterLearning): LearningDesk {
+  const questions = new Map<StreamKey, Question>();
+  const waiting = new Map<StreamKey, Ended>();
+
+  function unjudged(key: StreamKey, { task, groups, silent }: Ended): void {
+    waiting.delete(key);
+    learner.learn({ task, bucket: "" }, { groups, silent, truth: { unknown: true } });
+  }
+
+  return {
+    applies: mode === "apply",
+    advise(key, { task, qos, offers, dryRun, ...seen }) {
+      const value = valueUsdMicros?.[task] ?? laneValue[qos];
+      const question = questions.get(key) ?? learner.begin(task, { valueUsdMicros: value, u: draw(key), dryRun });
+      if (!dryRun) questions.set(key, question);
+      return learner.advise(question, seen, offers);
+    },
+    ended(key, end, usdMicros) {
+      questions.delete(key);
+      learner.spent(usdMicros);
+      if (end === undefined || end.groups.length + end.silent.length === 0) return;
+      waiting.set(key, end);
+      const [oldest] = waiting;
+      if (waiting.size > MAX_WAITING && oldest !== undefined) unjudged(...oldest);
+    },
+    feedback(key, { rating, chosen }) {
+      const end = waiting.get(key);
+      if (end === undefined) return false;
+      const { task, groups, silent } = end;
+      const best = chosen === undefined ? -1 : groups.findIndex((group) => group.includes(chosen));
+      // Whoever chooses an adapter that gave no answer says nothing that could be learned.
+      if (chosen !== undefined && best < 0) return false;
+      if (chosen === undefined && (rating === undefined || groups.length === 0)) return false;
+      waiting.delete(key);
+      const truth = best >= 0 ? { right: best } : (rating ?? 0) >= 0.5 ? { right: 0 } : { wrong: 0 };
+      learner.learn({ task, bucket: "" }, { groups, silent, truth });
+      return true;
+    },
+    flush() {
+      for (const [key, end] of [...waiting]) unjudged(key, end);
+    },
+  };
+}

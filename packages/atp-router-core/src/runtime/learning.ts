@@ -1,0 +1,67 @@
+import { createLearner, drawOf } from "../learning/index.js";
+import type { AccuracyPrior, LearningState } from "../learning/index.js";
+import type { Feedback, RouterLearning } from "../router/index.js";
+
+/** How a router learns from its outcomes. */
+export interface LearningConfig {
+  /**
+   * `observe` learns and decides as without; `apply` lets the strategy `auto` be decided by what was learned. Absent
+   * altogether, nothing is learned and nothing paid for it.
+   */
+  readonly mode: "observe" | "apply";
+  /** Names this router among those it merges with. @default random */
+  readonly replica?: string;
+  /** What is believed of adapters before anything was seen, by task type, then by name. */
+  readonly priors?: Readonly<Record<string, Readonly<Record<string, AccuracyPrior>>>>;
+  /** Questions of a task type that ask everybody, to learn who agrees with whom. @default 25 */
+  readonly exploreFirst?: number;
+  /** Holds what a request costs on average to this. @default none: a right answer's value decides */
+  readonly targetUsdMicros?: number;
+  /** What a right answer is worth, by task type. @default by lane: gold 100,000, silver 20,000, bronze 4,000 */
+  readonly valueUsdMicros?: Readonly<Record<string, number>>;
+  /** What was exported before. @default nothing */
+  readonly state?: unknown;
+}
+
+/** What a router learned, to keep or to share. */
+export interface Learned {
+  export(): LearningState;
+  /** Takes in what another router learned, in any order and twice. @throws RangeError when it is no learning state */
+  merge(state: unknown): void;
+}
+
+/** A router's learning as its machine takes it. @throws RangeError when the state is none */
+export function learningOf(config: LearningConfig, salt: string): RouterLearning {
+  const { priors, exploreFirst, targetUsdMicros, valueUsdMicros } = config;
+  const learner = createLearner({
+    replica: config.replica ?? salt,
+    seed: Math.floor(drawOf(salt) * 2 ** 31),
+    ...(priors === undefined ? {} : { priors }),
+    // Whoever only watches asks nobody more than it would.
+    exploreFirst: config.mode === "observe" ? 0 : (exploreFirst ?? 25),
+    ...(targetUsdMicros === undefined ? {} : { targetUsdMicros }),
+  });
+  if (config.state !== undefined) learner.merge(config.state);
+  return {
+    learner,
+    mode: config.mode,
+    ...(valueUsdMicros === undefined ? {} : { valueUsdMicros }),
+    draw: (key) => drawOf(`${salt}${key}`),
+  };
+}
+
+/** A reader's word, as far as it is one: a rating from 0 to 1, or the name of an adapter. */
+export function feedbackOf(content: unknown): Feedback {
+  const { rating, chosen } = (content ?? {}) as { readonly rating?: unknown; readonly chosen?: unknown };
+  return {
+    ...(typeof rating === "number" && rating >= 0 && rating <= 1 ? { rating } : {}),
+    ...(typeof chosen === "string" ? { chosen } : {}),
+  };
+}
+
+/** What a router shows of its learning: nothing where it learns nothing. */
+export function learnedBy(learning: RouterLearning | undefined): { readonly learning?: Learned } {
+  if (learning === undefined) return {};
+  const { learner } = learning;
+  return { learning: { export: () => learner.export(), merge: (state) => learner.merge(state) } };
+}
