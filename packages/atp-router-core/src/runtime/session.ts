@@ -162,8 +162,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
         return;
       // The stream is this session's and its session this principal's; the endpoint lets one word through (A5.3).
       case "feedback":
-        tools.feedback(`${id}/${effect.stream}`, effect.content);
-        return;
+        return tools.feedback(`${id}/${effect.stream}`, effect.content);
       case "stream.detach":
         letGo(effect.stream);
         return;
