@@ -5,8 +5,10 @@ import type { AdapterInfo, AdapterStatus, Amounts, Estimate, Failure } from "./v
 export interface Candidate {
   readonly info: AdapterInfo;
   readonly status: AdapterStatus;
-  /** Absent until it was asked, or when it failed. */
+  /** Absent until it was asked, or when it failed. Corrected by what calls of this adapter really cost. */
   readonly estimate?: Estimate;
+  /** The adapter's own words, before any correction. */
+  readonly quoted?: Estimate;
   readonly failure?: Failure;
 }
 
@@ -24,6 +26,8 @@ export interface PlannedCall {
   /** Which clone, from 0. */
   readonly sample: number;
   readonly estimate: Estimate;
+  /** The adapter's own words, when the estimate is a correction of them. */
+  readonly quoted?: Estimate;
   /** What is held for it, and with it the clip: the most output tokens it is sent with. */
   readonly hold: Amounts;
   readonly maxOutputTokens: number;

@@ -1,6 +1,7 @@
 import { createLanes } from "../lanes/index.js";
 import type { LaneOutcome, Lanes, LanesConfig } from "../lanes/index.js";
 import type { AdapterHealth, AdapterStatus, Candidate, Failure, Ms } from "../model/index.js";
+import { createCalibrator } from "../money/index.js";
 import { createRegistry } from "../routing/index.js";
 import type { AdapterRegistry } from "../routing/index.js";
 import { createLearningDesk } from "./learning-desk.js";
@@ -29,7 +30,7 @@ export type RouterEvent =
 
 /** What a router asks for: what its streams ask for, less what it answers itself. */
 export type RouterEffect =
-  | Exclude<StreamEffect, { t: `lane.${string}` | "advice.ask" }>
+  | Exclude<StreamEffect, { t: `lane.${string}` | "advice.ask" | "cost.seen" }>
   | { readonly t: "adapter.probe"; readonly adapter: string }
   | {
       readonly t: "adapter.status";
@@ -65,6 +66,7 @@ export function createRouterMachine(config: {
   const registry = createRegistry();
   const learning = config.learning === undefined ? undefined : createLearningDesk(config.learning);
   const streams = new Map<StreamKey, StreamState>();
+  const costs = createCalibrator();
   const tickets = new Map<string, Ticket>();
   /** Streams with a hold that waits for a window, in the order they came. */
   const waiting = new Set<StreamKey>();
@@ -118,13 +120,21 @@ export function createRouterMachine(config: {
       }
     }
     const asked: StreamEffect[] = [];
-    stepStream(stream, event, asked);
-    if (event.t === "hold.refused" || event.t === "money.room") watchWaiting(stream);
+    stepStream(stream, corrected(stream, event), asked);
+    if (event.t === "hold.refused" || event.t === "hold.notExtended" || event.t === "money.room") watchWaiting(stream);
     if (asked.length > 0) route(asked, event.at, out);
   }
 
+  /** A quote as it should have been, by what calls of its adapter have cost for this kind of task. */
+  function corrected(stream: StreamState, event: StreamEvent): StreamEvent {
+    if (event.t !== "adapter.estimated" || !("estimate" in event.result)) return event;
+    const quoted = event.result.estimate;
+    const estimate = costs.correct(event.adapter, stream.opening.task.taskType, quoted);
+    return estimate === quoted ? event : { ...event, result: { estimate }, quoted };
+  }
+
   function watchWaiting(stream: StreamState): void {
-    if (stream.legs.some((leg) => leg.phase === "waiting")) waiting.add(stream.key);
+    if (stream.legs.some(waits)) waiting.add(stream.key);
     else waiting.delete(stream.key);
   }
 
@@ -151,6 +161,13 @@ export function createRouterMachine(config: {
           // Only a stream that was opened to learn asks.
           if (learning !== undefined)
             toStream({ t: "advice.given", at, key: effect.key, advice: learning.advise(effect.key, effect) }, out);
+          break;
+        case "cost.seen":
+          costs.observe(effect.adapter, effect.taskType, {
+            estimate: effect.quoted,
+            used: effect.used,
+            cut: effect.cut,
+          });
           break;
         case "stream.closed":
           if (learning !== undefined) {
@@ -195,6 +212,11 @@ export function createRouterMachine(config: {
   }
 
   return { step, lanes, registry, streams, learning };
+}
+
+/** A hold or an extension that something freed may let through. */
+function waits({ phase, extension }: StreamState["legs"][number]): boolean {
+  return phase === "waiting" || (phase === "running" && extension === "refused");
 }
 
 function ticketId(effect: { readonly key: StreamKey; readonly leg: number }): string {

@@ -1,4 +1,4 @@
-import { MIN_USEFUL_TOKENS, sizeHold } from "../money/index.js";
+import { MIN_USEFUL_TOKENS, sizeFirstHold } from "../money/index.js";
 import type { HoldSize } from "../money/index.js";
 import type { Exclusion, Lane, Limits, PlannedCall } from "../model/index.js";
 import { contextOf } from "./candidates.js";
@@ -38,7 +38,7 @@ function sized(
 ): HoldSize {
   const contextTokens = contextOf(info);
   const cap = Math.min(input.askedOutputTokens ?? Infinity, capTokens ?? Infinity);
-  return sizeHold({
+  return sizeFirstHold({
     estimate,
     ...(info.price === undefined ? {} : { price: info.price }),
     qos: input.qos,
@@ -56,7 +56,9 @@ export function sizeCall(
   const size = sized({ info: candidate.info, estimate }, input, undefined);
   if (!size.ok) return size;
   const { amounts: hold, maxOutputTokens } = size;
-  return { ...size, call: { adapter: candidate.info, sample: 0, estimate, hold, maxOutputTokens } };
+  const { info: adapter, quoted } = candidate;
+  const call = { adapter, sample: 0, estimate, ...(quoted === undefined ? {} : { quoted }), hold, maxOutputTokens };
+  return { ...size, call };
 }
 
 function clipped(call: PlannedCall, input: SizeInput, capTokens: number): PlannedCall {

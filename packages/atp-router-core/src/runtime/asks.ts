@@ -6,7 +6,7 @@ import { redactJson } from "../policy/redact.js";
 import { promptJsonOf } from "./request.js";
 import type { Tools } from "./tools.js";
 
-type Effect = Exclude<StreamEffect, { t: `lane.${string}` | "advice.ask" }>;
+type Effect = Exclude<StreamEffect, { t: `lane.${string}` | "advice.ask" | "cost.seen" }>;
 
 export function askPolicy(tools: Tools, host: StreamHost, effect: Extract<Effect, { t: "policy.ask" }>): void {
   const { clock, emit, policy, limits } = tools;

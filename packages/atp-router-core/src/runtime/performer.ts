@@ -28,7 +28,7 @@ function settleOnly(tools: Tools, effect: RouterEffect): void {
   else if (effect.t === "hold.void") tools.desk.void(effect.hold);
 }
 
-type Effect = Exclude<StreamEffect, { t: `lane.${string}` | "advice.ask" }>;
+type Effect = Exclude<StreamEffect, { t: `lane.${string}` | "advice.ask" | "cost.seen" }>;
 
 function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
   const { clock, emit, desk } = tools;
@@ -97,7 +97,7 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
           emit(
             result.ok
               ? { t: "hold.extended", at: clock.now(), key, leg: effect.leg, more: effect.more }
-              : { t: "hold.notExtended", at: clock.now(), key, leg: effect.leg },
+              : { t: "hold.notExtended", at: clock.now(), key, leg: effect.leg, left: result.left },
           ),
         () => emit({ t: "hold.unavailable", at: clock.now(), key, leg: effect.leg }),
       );

@@ -2,14 +2,14 @@ import { payloadTypes } from "atp-protocol";
 import { judge, weigh } from "../consensus/index.js";
 import type { Verdict, WeighOptions } from "../consensus/index.js";
 import type { Advice } from "../learning/index.js";
-import { sizeHold } from "../money/index.js";
+import { sizeFirstHold } from "../money/index.js";
 import type { BudgetRefusal, Limits, Ms } from "../model/index.js";
 import { askAdvice, heard, moveNext } from "./advice.js";
 import type { StreamEffect } from "./events.js";
 import { failureOf } from "./failures.js";
 import { conclude, fail, finalContent } from "./finish.js";
 import { addLeg, reserve } from "./legs.js";
-import { skipped } from "./settlement.js";
+import { cover, skipped } from "./settlement.js";
 import type { Leg, StreamState } from "./state.js";
 
 type Out = StreamEffect[];
@@ -112,7 +112,7 @@ export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, le
   const { content } = s.opening.task;
   if (leg.holdAttempts <= MAX_RESIZES && refusal.dimension !== "parallel") {
     const { price, contextTokens } = leg.call.adapter;
-    const size = sizeHold({
+    const size = sizeFirstHold({
       estimate: leg.call.estimate,
       ...(price === undefined ? {} : { price }),
       ...(contextTokens === undefined || contextTokens === 0 ? {} : { contextTokens }),
@@ -146,9 +146,13 @@ export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, le
   advance(s, at, out);
 }
 
-/** Something may fit that did not: ask the waiting holds again, in order. */
+/** Something may fit that did not: ask the waiting holds again, in order, and extensions that were refused. */
 export function retryWaiting(s: StreamState, at: Ms, out: Out): void {
   for (const leg of s.legs) {
+    if (leg.phase === "running" && leg.extension === "refused") {
+      leg.extension = "none";
+      cover(s, leg, out);
+    }
     if (leg.phase !== "waiting") continue;
     leg.holdAttempts = 0;
     leg.held = leg.call.hold;

@@ -16,6 +16,7 @@ import type {
   Principal,
   Route,
   Task,
+  Usage,
 } from "../model/index.js";
 import type { Heard } from "./advice.js";
 
@@ -78,11 +79,13 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
       readonly t: "adapter.estimated";
       readonly adapter: string;
       readonly result: { readonly estimate: Estimate } | { readonly failure: Failure };
+      /** The adapter's own words, when the router corrected them. */
+      readonly quoted?: Estimate;
     }
   | { readonly t: "hold.granted"; readonly leg: number }
   | { readonly t: "hold.refused"; readonly leg: number; readonly refusal: BudgetRefusal; readonly left: Limits }
   | { readonly t: "hold.extended"; readonly leg: number; readonly more: Amounts }
-  | { readonly t: "hold.notExtended"; readonly leg: number }
+  | { readonly t: "hold.notExtended"; readonly leg: number; readonly left?: Limits }
   /** The ledger could not answer: money fails closed. */
   | { readonly t: "hold.unavailable"; readonly leg: number }
   /** Something may fit that did not before. */
@@ -144,6 +147,15 @@ export type StreamEffect = { readonly key: StreamKey } & (
       readonly used: { readonly tokens: number; readonly usdMicros: number };
     }
   | { readonly t: "hold.void"; readonly hold: string }
+  /** What a call really cost, beside what its adapter had said. */
+  | {
+      readonly t: "cost.seen";
+      readonly adapter: string;
+      readonly taskType: string;
+      readonly quoted: Estimate;
+      readonly used: Usage;
+      readonly cut: boolean;
+    }
   | {
       readonly t: "lane.enqueue";
       readonly leg: number;

@@ -3,6 +3,7 @@ import type { Payload } from "atp-protocol";
 import type { Chunk, Ms, PlannedCall } from "../model/index.js";
 import type { StreamEffect } from "./events.js";
 import { cover, meter } from "./settlement.js";
+import type { Coverage } from "./settlement.js";
 import type { Leg, StreamState } from "./state.js";
 
 type Out = StreamEffect[];
@@ -22,7 +23,8 @@ export function addLeg(s: StreamState, call: PlannedCall, at: Ms, out: Out): voi
     granted: call.hold,
     maxOutputTokens: call.maxOutputTokens,
     extensions: 0,
-    extending: false,
+    extension: "none",
+    extensionLeft: undefined,
     inTokens: 0,
     outTokens: 0,
     usdMicros: 0,
@@ -119,9 +121,9 @@ export function replenish(s: StreamState, leg: Leg, out: Out): void {
   out.push({ key: s.key, t: "leg.demand", leg: leg.index, n });
 }
 
-/** A piece of the answer: forward it, meter it, and see that its hold still covers it. */
-export function chunked(s: StreamState, leg: Leg, chunk: Chunk, at: Ms, out: Out): void {
-  if (leg.phase !== "running") return;
+/** A piece of the answer: forward it, meter it, and see whether its hold still covers it. */
+export function chunked(s: StreamState, leg: Leg, chunk: Chunk, at: Ms, out: Out): Coverage {
+  if (leg.phase !== "running") return "covered";
   meter(leg, chunk.usage, at);
   leg.firstAt ??= at;
   s.firstPartialAt ??= at;
@@ -138,7 +140,7 @@ export function chunked(s: StreamState, leg: Leg, chunk: Chunk, at: Ms, out: Out
     out.push({ key: s.key, t: "send", payload, mergeKey: `${leg.index}/${leg.attempt}` });
   else out.push({ key: s.key, t: "send", payload });
   replenish(s, leg, out);
-  cover(s, leg, out);
+  return cover(s, leg, out);
 }
 
 function partialContent(leg: Leg): Record<string, unknown> {

@@ -84,13 +84,14 @@ export function estimated(
   s: StreamState,
   adapter: string,
   result: { estimate: Estimate } | { failure: Failure },
+  quoted: Estimate | undefined,
   at: Ms,
   out: Out,
 ): void {
   const index = s.candidates.findIndex((c) => c.info.id === adapter);
   const candidate = s.candidates[index];
   if (candidate === undefined || s.phase !== "asking") return;
-  s.candidates[index] = { ...candidate, ...result };
+  s.candidates[index] = { ...candidate, ...result, ...(quoted === undefined ? {} : { quoted }) };
   s.missing.estimates--;
   planIfReady(s, at, out);
 }
@@ -235,6 +236,16 @@ function candidateContent(c: Candidate): Readonly<Record<string, unknown>> {
             ...(e.p95UsdMicros === undefined ? {} : { p95_usd_micros: e.p95UsdMicros }),
             confidence: e.confidence,
           },
+          // What the adapter said, where its calls have cost something else.
+          ...(c.quoted === undefined
+            ? {}
+            : {
+                quoted: {
+                  in_tokens: c.quoted.inTokens,
+                  out_tokens: c.quoted.outTokens,
+                  usd_micros: c.quoted.usdMicros,
+                },
+              }),
         }),
     ...(c.failure === undefined ? {} : { failure: { kind: c.failure.kind, message: c.failure.message } }),
   };

@@ -1,4 +1,5 @@
-import type { AdapterFinal, Amounts, Failure, Ms, Usage } from "../model/index.js";
+import { topUp } from "../money/index.js";
+import type { AdapterFinal, Amounts, Failure, Limits, Ms, Usage } from "../model/index.js";
 import type { StreamEffect } from "./events.js";
 import type { Leg, StreamState } from "./state.js";
 
@@ -21,39 +22,74 @@ export function meter(leg: Leg, usage: Usage, at: Ms): void {
   leg.recentTokens += usage.outTokens;
 }
 
+/** Whether a hold covers its call: `over` when the call is to be cut now. */
+export type Coverage = "covered" | "over";
+
+/**
+ * Sees that the hold covers what the call uses. A call of an adapter that cancels cleanly is topped up ahead of its use, and cut when
+ * that is refused; any other was sent with a clip that its hold covers, so only an adapter that bills beyond it runs past.
+ */
+export function cover(s: StreamState, leg: Leg, out: Out): Coverage {
+  if (!leg.call.estimate.cancelsCleanly) {
+    coverOverrun(s, leg, out);
+    return "covered";
+  }
+  if (leg.extension === "asked") return "covered";
+  const { estimate, adapter } = leg.call;
+  const decision = topUp({
+    estimate,
+    ...(adapter.price === undefined ? {} : { price: adapter.price }),
+    held: leg.held,
+    used: leg,
+    slackTokens: slackTokens(leg),
+    maxOutputTokens: leg.maxOutputTokens,
+    extension: leg.extension,
+    ...(leg.extensionLeft === undefined ? {} : { left: leg.extensionLeft }),
+  });
+  if (decision.t === "extend") extend(s, leg, decision.more, out);
+  return decision.t === "cancel" ? "over" : "covered";
+}
+
 /** Usage ran past the hold: ask for more, so that the windows stay true; refused, the call is cut. */
-export function cover(s: StreamState, leg: Leg, out: Out): void {
+function coverOverrun(s: StreamState, leg: Leg, out: Out): void {
   const tokens = leg.inTokens + leg.outTokens - leg.held.tokens;
   const usdMicros = leg.usdMicros - leg.held.usdMicros;
-  if ((tokens <= 0 && usdMicros <= 0) || leg.extending) return;
-  leg.extending = true;
-  leg.extensions++;
+  if ((tokens <= 0 && usdMicros <= 0) || leg.extension === "asked") return;
   const price = leg.outTokens > 0 ? leg.usdMicros / leg.outTokens : 0;
   const ahead = slackTokens(leg);
-  out.push({
-    key: s.key,
-    t: "hold.extend",
-    leg: leg.index,
-    hold: leg.hold,
-    attempt: leg.extensions,
-    more: {
-      parallel: 0,
-      tokens: Math.max(0, tokens) + ahead,
-      usdMicros: Math.max(0, usdMicros) + Math.ceil(price * ahead),
-    },
-  });
+  const more = {
+    parallel: 0,
+    tokens: Math.max(0, tokens) + ahead,
+    usdMicros: Math.max(0, usdMicros) + Math.ceil(price * ahead),
+  };
+  extend(s, leg, more, out);
+}
+
+function extend(s: StreamState, leg: Leg, more: Amounts, out: Out): void {
+  leg.extension = "asked";
+  leg.extensions++;
+  out.push({ key: s.key, t: "hold.extend", leg: leg.index, hold: leg.hold, attempt: leg.extensions, more });
 }
 
 /** The extension was granted. */
-export function extended(s: StreamState, leg: Leg, more: Amounts, out: Out): void {
-  leg.extending = false;
-  if (leg.phase !== "running") return;
+export function extended(s: StreamState, leg: Leg, more: Amounts, out: Out): Coverage {
+  leg.extension = "none";
+  leg.extensionLeft = undefined;
+  if (leg.phase !== "running") return "covered";
   leg.held = {
     parallel: leg.held.parallel,
     tokens: leg.held.tokens + more.tokens,
     usdMicros: leg.held.usdMicros + more.usdMicros,
   };
-  cover(s, leg, out);
+  return cover(s, leg, out);
+}
+
+/** The extension was refused. A call that cancels cleanly goes on while its hold lasts; any other has already run past it. */
+export function notExtended(s: StreamState, leg: Leg, left: Limits | undefined, out: Out): Coverage {
+  leg.extension = "refused";
+  leg.extensionLeft = left;
+  if (!leg.call.estimate.cancelsCleanly) return "over";
+  return leg.phase === "running" ? cover(s, leg, out) : "covered";
 }
 
 function slackTokens(leg: Leg): number {
@@ -66,7 +102,9 @@ export function finished(s: StreamState, leg: Leg, final: AdapterFinal, at: Ms, 
   leg.outcome = "ok";
   if (final.confidence !== undefined) leg.confidence = final.confidence;
   const { estimate } = leg.call;
-  if (leg.inTokens + leg.outTokens + leg.usdMicros === 0) {
+  const metered = leg.inTokens + leg.outTokens + leg.usdMicros > 0;
+  if (metered) learn(s, leg, leg.outTokens >= leg.maxOutputTokens, out);
+  else {
     // An adapter that reports no usage at all is charged what it quoted, within its hold.
     leg.inTokens = Math.min(estimate.inTokens, leg.held.tokens);
     leg.outTokens = Math.min(estimate.outTokens, leg.held.tokens - leg.inTokens);
@@ -80,6 +118,7 @@ export function failed(s: StreamState, leg: Leg, failure: Failure, at: Ms, out: 
   leg.failure = failure;
   leg.outcome = failure.kind === "timeout" ? "timeout" : failure.kind === "cancelled" ? "cancelled" : "failed";
   if (failure.sent || leg.chunks > 0) {
+    if (leg.outTokens > 0) learn(s, leg, true, out);
     addSlack(leg);
     settle(s, leg, at, out);
     return;
@@ -105,6 +144,7 @@ export function abandon(
   leg.failure = failure;
   if (phase === "running") {
     out.push({ key: s.key, t: "leg.cancel", leg: leg.index, reason });
+    if (leg.outTokens > 0) learn(s, leg, true, out);
     addSlack(leg);
     settle(s, leg, at, out);
     return;
@@ -121,6 +161,21 @@ export function skipped(leg: Leg, failure: Failure, at: Ms): void {
   leg.endedAt = at;
   leg.outcome = "skipped";
   leg.failure = failure;
+}
+
+/** Tells what the call really cost, for the quotes to come. @param cut it would have used at least this */
+function learn(s: StreamState, leg: Leg, cut: boolean, out: Out): void {
+  const { inTokens, outTokens, usdMicros } = leg;
+  const { adapter, quoted, estimate } = leg.call;
+  out.push({
+    key: s.key,
+    t: "cost.seen",
+    adapter: adapter.id,
+    taskType: s.opening.task.taskType,
+    quoted: quoted ?? estimate,
+    used: { inTokens, outTokens, usdMicros },
+    cut,
+  });
 }
 
 /** What was seen, and what may have been on its way, never more than the hold (A7.4). */

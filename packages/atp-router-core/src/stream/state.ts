@@ -38,9 +38,11 @@ export interface Leg {
   /** The hold that the call was sent with, before any extension. */
   granted: Amounts;
   maxOutputTokens: number;
-  /** How often the open hold was extended, and whether an extension is on its way. */
+  /** How often the open hold was extended, and how the last extension fared. */
   extensions: number;
-  extending: boolean;
+  extension: "none" | "asked" | "refused";
+  /** What the refusal of an extension said is left. */
+  extensionLeft: Limits | undefined;
   inTokens: number;
   outTokens: number;
   usdMicros: number;

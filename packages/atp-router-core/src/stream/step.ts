@@ -4,8 +4,8 @@ import { advance, advisedNext, holdRefused, retryWaiting, windowPatienceOver } f
 import type { StreamEffect, StreamEvent } from "./events.js";
 import { fail, memoryWritten } from "./finish.js";
 import { chunked, enqueue, replenish, snapshot, start } from "./legs.js";
-import { abandon, extended, failed, finished, skipped } from "./settlement.js";
-import { askPolicy, decided, advisedFirst, estimated, memoryRead, moneyLeft } from "./opening.js";
+import { abandon, extended, failed, finished, notExtended, skipped } from "./settlement.js";
+import { advisedFirst, askPolicy, decided, estimated, memoryRead, moneyLeft } from "./opening.js";
 import { newStream } from "./state.js";
 import type { Leg, StreamState } from "./state.js";
 
@@ -54,7 +54,7 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
       moneyLeft(s, event.left, event.from, at, out);
       return;
     case "adapter.estimated":
-      estimated(s, event.adapter, event.result, at, out);
+      estimated(s, event.adapter, event.result, event.quoted, at, out);
       return;
     case "client.cancelled":
       fail(
@@ -119,7 +119,7 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
   if (leg === undefined || leg.phase === "ended") return;
   switch (event.t) {
     case "leg.chunk":
-      chunked(s, leg, event.chunk, at, out);
+      if (chunked(s, leg, event.chunk, at, out) === "over") cutAtHold(s, leg, at, out);
       return;
     case "leg.ended":
       if ("final" in event.end) {
@@ -137,10 +137,10 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
       if (leg.phase === "holding") holdRefused(s, leg, event.refusal, event.left, at, out);
       return;
     case "hold.extended":
-      extended(s, leg, event.more, out);
+      if (extended(s, leg, event.more, out) === "over") cutAtHold(s, leg, at, out);
       return;
     case "hold.notExtended":
-      cut(s, leg, { kind: "budget", message: "cut at its hold: the window has no more room", sent: true }, at, out);
+      if (notExtended(s, leg, event.left, out) === "over") cutAtHold(s, leg, at, out);
       return;
     case "hold.unavailable":
       s.ledgerDown = true;
@@ -184,6 +184,10 @@ function advised(s: StreamState, advice: Advice, at: Ms, out: Out): void {
 function unpause(s: StreamState, out: Out): void {
   s.paused = false;
   for (const leg of s.legs) replenish(s, leg, out);
+}
+
+function cutAtHold(s: StreamState, leg: Leg, at: Ms, out: Out): void {
+  cut(s, leg, { kind: "budget", message: "cut at its hold: the window has no more room", sent: true }, at, out);
 }
 
 function cut(s: StreamState, leg: Leg, failure: Failure, at: Ms, out: Out): void {
