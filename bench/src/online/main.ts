@@ -64,6 +64,11 @@ runBench(async () => {
         within,
       ),
     );
+    const known = [...fitted.values()];
+    infos[`${name} utility of the fitted policy, all rows`] = info(
+      "points",
+      middle([(100 * known.reduce((a, b) => a + b, 0)) / known.length]),
+    );
     infos[`${name} utility, last half`] = info("points", middle(cold.map((c) => c.utility)));
     infos[`${name} accuracy, last half`] = info("%", middle(cold.map((c) => c.accuracy)));
     infos[`${name} behind over the whole stream, exploring included`] = info(

@@ -30,17 +30,24 @@ export function fittedUtilities(task: Task): ReadonlyMap<string, number> {
   const out = new Map<string, number>();
   for (let fold = 0; fold < FOLDS; fold++) {
     const learner = createLearner({ replica: "fit", exploreFirst: 0, greedy: true });
-    shownEverything(
-      learner,
-      task.name,
-      task.rows.filter((_, i) => i % FOLDS !== fold),
-      task.models,
-    );
+    const others = task.rows.filter((_, i) => i % FOLDS !== fold);
+    shownEverything(learner, task.name, others, task.models);
+    const outputTokens = outputTokensOf(others, task.models);
     const own = task.rows.filter((_, i) => i % FOLDS === fold);
-    for (const { id, utility } of pass(learner, own, { ...optionsOf(task, fold), learns: () => false }))
+    for (const { id, utility } of pass(learner, own, { ...optionsOf(task, fold), learns: () => false, outputTokens }))
       out.set(id, utility);
   }
   return out;
+}
+
+/** The mean length of each model's answers. */
+function outputTokensOf(rows: readonly RecordedRow[], models: readonly string[]): ReadonlyMap<string, number> {
+  return new Map(
+    models.map((model) => [
+      model,
+      rows.reduce((sum, row) => sum + (row.answers[model]?.outputTokens ?? 0), 0) / Math.max(1, rows.length),
+    ]),
+  );
 }
 
 const lastHalf = (steps: readonly Step[]): readonly Step[] => steps.slice(Math.floor(steps.length / 2));

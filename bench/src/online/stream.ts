@@ -46,6 +46,8 @@ export interface PassOptions {
   readonly seed: number;
   /** Whether the learner hears of what came of its questions. */
   readonly learns: (at: number) => boolean;
+  /** Output lengths that are known beforehand, by model. @default none: they are learned from the calls made */
+  readonly outputTokens?: ReadonlyMap<string, number>;
   /** The row as it is at a place of the stream: where an adapter has changed, another one. */
   readonly rowAt?: (row: RecordedRow, at: number) => RecordedRow;
 }
@@ -57,7 +59,9 @@ const USUAL_OUTPUT = 200;
 export function pass(learner: Learner, rows: readonly RecordedRow[], options: PassOptions): readonly Step[] {
   const { task, models, prices, valueUsdMicros } = options;
   const random = uniform(options.seed);
-  const lengths = new Map(models.map((model) => [model, { sum: USUAL_OUTPUT, n: 1 }]));
+  const lengths = new Map(
+    models.map((model) => [model, { sum: options.outputTokens?.get(model) ?? USUAL_OUTPUT, n: 1 }]),
+  );
   const calibrator = newCalibrator();
   return rows.map((row, at) => {
     const view = guarded(options.rowAt?.(row, at) ?? row, prices, models);
