@@ -1,3 +1,4 @@
+import { codeOf } from "./code.js";
 import { dateOf, numbersIn, quantityOf } from "./quantity.js";
 import type { Quantity } from "./quantity.js";
 
@@ -13,7 +14,9 @@ export interface TextForm {
 
 /** An answer in a form that can be compared. */
 export type Normal =
-  | { readonly kind: "choice" | "boolean" | "date" | "json"; readonly value: string }
+  | { readonly kind: "choice" | "boolean" | "date" | "json" | "code" | "signs"; readonly value: string }
+  /** Nothing was said: it agrees with nothing, another nothing included. */
+  | { readonly kind: "empty" }
   | { readonly kind: "number"; readonly quantity: Quantity }
   | TextForm;
 
@@ -115,13 +118,16 @@ function isNegated(words: readonly string[]): boolean {
 
 /**
  * Brings an answer to the form its type is compared in: a closed choice, a boolean, a number with its unit, a date, JSON with
- * sorted keys, else words without case, punctuation and articles.
+ * sorted keys, a block of code without what does not matter, else words without case, punctuation and articles.
  */
 export function normalise(text: string, choices: readonly string[] | undefined): Normal {
+  if (text.trim() === "") return { kind: "empty" };
   if (choices !== undefined && choices.length > 0) {
     const value = choiceOf(text, choices);
     if (value !== undefined) return { kind: "choice", value };
   }
+  const code = codeOf(text);
+  if (code !== undefined) return { kind: "code", value: code };
   const short = bare(text);
   const boolean = booleanOf(short);
   if (boolean !== undefined) return { kind: "boolean", value: boolean };
@@ -132,6 +138,8 @@ export function normalise(text: string, choices: readonly string[] | undefined):
   const json = jsonOf(short);
   if (json !== undefined) return { kind: "json", value: json };
   const words = wordsOf(text);
+  // Signs alone, such as an emoji, are compared as they are.
+  if (words.length === 0) return { kind: "signs", value: short === "" ? text.trim() : short };
   return {
     kind: "text",
     words,

@@ -4,6 +4,7 @@ import type { Citation } from "./citations.js";
 import type { Normal, TextForm } from "./normalise.js";
 import { near, quantityOf, sameQuantity } from "./quantity.js";
 import type { Quantity } from "./quantity.js";
+import type { Similarity } from "./similarity.js";
 
 /** Shared share of word triples from which two texts are the same answer. */
 const SAME_TEXT = 0.7;
@@ -95,10 +96,10 @@ function compatibleNumbers(a: readonly number[], b: readonly number[]): boolean 
 }
 
 /** Whether two answers say the same. Never across a differing number, negation or option. */
-export function same(a: Compared, b: Compared): boolean {
+export function same(a: Compared, b: Compared, similarity?: Similarity): boolean {
   const x = a.normal;
   const y = b.normal;
-  if (x.kind === "text" && y.kind === "text") return sameByEvidence(a, b, x, y) || sameText(a, b, x, y);
+  if (x.kind === "text" && y.kind === "text") return sameByEvidence(a, b, x, y) || sameText(a, b, x, y, similarity);
   if (x.kind === "number" && y.kind === "number") return sameQuantity(x.quantity, y.quantity);
   if (x.kind === "number" && y.kind === "text") return sentenceSays(y, x.quantity);
   if (x.kind === "text" && y.kind === "number") return sentenceSays(x, y.quantity);
@@ -115,9 +116,10 @@ function sameByEvidence(a: Compared, b: Compared, x: TextForm, y: TextForm): boo
   return x.negated === y.negated && compatibleNumbers(x.numbers, y.numbers);
 }
 
-function sameText(a: Compared, b: Compared, x: TextForm, y: TextForm): boolean {
+function sameText(a: Compared, b: Compared, x: TextForm, y: TextForm, similarity: Similarity | undefined): boolean {
   if (x.negated !== y.negated || !equalLists(x.numbers, y.numbers)) return false;
   if (a.text === b.text) return true;
+  if (similarity !== undefined) return similarity.same(a.answer.text, b.answer.text);
   if (Math.min(x.words.length, y.words.length) >= SHORT_WORDS) return jaccardReaches(a.shingles, b.shingles, SAME_TEXT);
   return names(x, y) || names(y, x);
 }

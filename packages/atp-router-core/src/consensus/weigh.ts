@@ -1,8 +1,11 @@
 import type { ConsensusGroup, Evidence } from "atp-protocol";
 import type { Answer } from "../model/index.js";
 import { normalise } from "./normalise.js";
+import { groundingOf } from "./grounding.js";
+import type { Sources } from "./grounding.js";
 import { compared, same } from "./similar.js";
 import type { Compared } from "./similar.js";
+import type { Similarity } from "./similarity.js";
 
 /** Confidence of an answer that tells none. */
 const UNKNOWN_CONFIDENCE = 0.5;
@@ -10,6 +13,8 @@ const UNKNOWN_CONFIDENCE = 0.5;
 const MIN_WEIGHT = 0.05;
 /** Added for an answer that cites what it says. */
 const GROUNDED = 0.1;
+/** How far, in shares of the weight, others must be ahead of the champion's own answer to overrule it. */
+const CHAMPION_MARGIN = 0.1;
 /** Confidence over which independent agreeing answers cannot raise a verdict. */
 const MAX_CONFIDENCE = 0.99;
 
@@ -44,11 +49,23 @@ export interface WeighOptions {
   readonly weights?: Readonly<Record<string, number>>;
   /** So many adapters must agree: a group of as many leads before a weightier one that is smaller. */
   readonly quorum?: number;
+  /**
+   * The adapter that is the best alone. A group without it leads only when it is ahead by a tenth of the weight, so that a
+   * narrow vote of weaker adapters does not make the answer worse than asking the champion alone.
+   */
+  readonly champion?: string;
+  /** Texts that answers may cite. An answer whose quote is not in its source is out of the vote. */
+  readonly sources?: Sources;
+  /** Compares free texts. @default lexical */
+  readonly similarity?: Similarity;
   /** The group of this adapter leads, whatever the weights: learned elsewhere to be the likeliest. */
   readonly leading?: string;
   /** The learned chance that it is right. */
   readonly confidence?: number;
 }
+
+/** What an answer weighs that says nothing, or that its own source contradicts: it stands in the record, and decides nothing. */
+const OUT = 0;
 
 interface Weighed {
   readonly answer: Answer;
@@ -71,14 +88,19 @@ interface Group {
 export function weigh(answers: readonly Answer[], options: WeighOptions): Verdict {
   const [only] = answers;
   if (only !== undefined && answers.length === 1) return unopposed(only, options.confidence);
+  const read = new Map<string, string>();
   const all = answers
-    .map((answer) => ({
-      answer,
-      weight: weightOf(answer, options.weights),
-      compared: compared(answer, normalise(answer.text, options.choices)),
-    }))
+    .map((answer) => {
+      const normal = normalise(answer.text, options.choices);
+      const vetoed = normal.kind === "empty" || groundingOf(answer, options.sources ?? {}, read) === "contradicted";
+      return {
+        answer,
+        weight: vetoed ? OUT : weightOf(answer, options.weights),
+        compared: compared(answer, normal),
+      };
+    })
     .sort(before);
-  const groups = cluster(all);
+  const groups = cluster(all, options.similarity);
   const quorum = options.quorum ?? 0;
   const reaches = (group: Group): number => (quorum > 0 && group.adapters.length >= quorum ? 1 : 0);
   const leads = (group: Group): number =>
@@ -87,10 +109,12 @@ export function weigh(answers: readonly Answer[], options: WeighOptions): Verdic
     (a, b) =>
       leads(b) - leads(a) || reaches(b) - reaches(a) || b.weight - a.weight || b.members.length - a.members.length,
   );
+  keepChampion(groups, options);
   const [leading, ...others] = groups;
   const winner = leading?.members[0]?.answer;
   if (leading === undefined || winner === undefined) throw new RangeError("weigh needs at least one answer");
-  const total = groups.reduce((sum, { weight }) => sum + weight, 0);
+  // Nobody may have said anything that counts.
+  const total = groups.reduce((sum, { weight }) => sum + weight, 0) || 1;
   const weights: Record<string, number> = {};
   for (const { answer, weight } of all) weights[answer.adapter] = (weights[answer.adapter] ?? 0) + weight / total;
   for (const adapter in weights) weights[adapter] = round(weights[adapter] ?? 0);
@@ -108,7 +132,13 @@ export function weigh(answers: readonly Answer[], options: WeighOptions): Verdic
     })),
     evidence: evidenceOf(leading.members),
     weights,
-    confidence: round(options.confidence ?? posterior(leading, others)),
+    confidence: round(
+      options.confidence ??
+        posterior(
+          leading,
+          others.filter(({ weight }) => weight > OUT),
+        ),
+    ),
   };
 }
 
@@ -130,8 +160,13 @@ function unopposed(answer: Answer, learned: number | undefined): Verdict {
   };
 }
 
+/** An adapter's own word; one out of range is no confidence at all, and counts as none given. */
+function confidenceOf({ confidence }: Answer): number {
+  return confidence !== undefined && confidence >= 0 && confidence <= 1 ? confidence : UNKNOWN_CONFIDENCE;
+}
+
 function weightOf(answer: Answer, learned: WeighOptions["weights"]): number {
-  const own = clamp(answer.confidence ?? UNKNOWN_CONFIDENCE) * clamp(learned?.[answer.adapter] ?? 1);
+  const own = confidenceOf(answer) * clamp(learned?.[answer.adapter] ?? 1);
   return Math.max(MIN_WEIGHT, own) + (answer.evidence.length > 0 ? GROUNDED : 0);
 }
 
@@ -142,10 +177,28 @@ function before(a: Weighed, b: Weighed): number {
   return a.answer.sample - b.answer.sample;
 }
 
-function cluster(answers: readonly Weighed[]): Group[] {
+/** Puts the champion's group first again when the one before it is not clearly ahead. A quorum and a learned choice stand. */
+function keepChampion(groups: Group[], { champion, quorum, leading }: WeighOptions): void {
+  if (champion === undefined || quorum !== undefined || leading !== undefined) return;
+  const at = groups.findIndex(({ adapters, weight }) => weight > OUT && adapters.includes(champion));
+  const own = groups[at];
+  if (own === undefined || at === 0) return;
+  const total = groups.reduce((sum, { weight }) => sum + weight, 0);
+  if (((groups[0]?.weight ?? 0) - own.weight) / total >= CHAMPION_MARGIN) return;
+  groups.splice(at, 1);
+  groups.unshift(own);
+}
+
+function cluster(answers: readonly Weighed[], similarity: Similarity | undefined): Group[] {
   const groups: Weighed[][] = [];
   for (const answer of answers) {
-    const group = groups.find((members) => members.every((member) => same(member.compared, answer.compared)));
+    // What is out of the vote supports nobody.
+    const group =
+      answer.weight === OUT
+        ? undefined
+        : groups.find((members) =>
+            members.every((one) => one.weight !== OUT && same(one.compared, answer.compared, similarity)),
+          );
     if (group === undefined) groups.push([answer]);
     else group.push(answer);
   }
@@ -178,7 +231,7 @@ function evidenceOf(members: readonly { readonly answer: Answer }[]): readonly E
 function combined(members: readonly { readonly answer: Answer }[]): number {
   const best = new Map<string, number>();
   for (const { answer } of members) {
-    const own = clamp(answer.confidence ?? UNKNOWN_CONFIDENCE);
+    const own = confidenceOf(answer);
     best.set(answer.adapter, Math.max(best.get(answer.adapter) ?? 0, own));
   }
   let wrong = 1;

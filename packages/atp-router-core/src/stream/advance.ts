@@ -84,9 +84,23 @@ export function advisedNext(s: StreamState, advice: Advice, at: Ms, out: Out): v
 }
 
 function weighOptions(s: StreamState): WeighOptions {
-  const { choices } = s.opening.task.content;
+  const { choices, sources } = s.opening.task.content;
   const quorum = s.plan?.stop.quorum;
-  return { ...(choices === undefined ? {} : { choices }), ...(quorum === undefined ? {} : { quorum }) };
+  return {
+    ...(choices === undefined ? {} : { choices }),
+    ...(isSources(sources) ? { sources } : {}),
+    ...(quorum === undefined ? {} : { quorum }),
+  };
+}
+
+/** Whether a request brings the texts that answers may cite, by the names that citations call them. */
+function isSources(value: unknown): value is Readonly<Record<string, string>> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((text) => typeof text === "string")
+  );
 }
 
 /** A consensus that may still change, for clients that said HELLO; told when it changes. */
