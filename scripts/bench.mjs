@@ -34,6 +34,10 @@ const benches = {
       "routing and consensus on recorded answers: accuracy at a cost, by cross-validation or --train DIR --test DIR",
     builds: ["atp-bench..."],
   },
+  money: {
+    about: "budgets: operations through Redis, 1,000 calls at once through four routers, one of them killed",
+    builds: ["atp-bench...", "@atp-examples/router..."],
+  },
   profile: {
     about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory]",
     builds: ["atp-bench...", "@atp-examples/router..."],

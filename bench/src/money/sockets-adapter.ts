@@ -43,7 +43,12 @@ async function listen(index: number): Promise<number> {
             partialUsdMicros: BigInt(CALL_USD_MICROS),
             more: true,
           });
-          yield create(StreamChunkSchema, { type: "agent.result.final", contentJson: "{}", confidence: 0.9, more: false });
+          yield create(StreamChunkSchema, {
+            type: "agent.result.final",
+            contentJson: "{}",
+            confidence: 0.9,
+            more: false,
+          });
         },
         health: () =>
           create(HealthResponseSchema, { p95Ms: 50, errorRate: 0, status: HealthResponse_Status.READY, name: "dime" }),

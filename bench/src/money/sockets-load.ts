@@ -37,7 +37,7 @@ function syn(session: string, stream: string, deadlineMs: number): string {
 }
 
 async function ask(port: number, session: string, count: number, deadlineMs: number): Promise<Ends> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/stream`);
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
   await new Promise<void>((resolve, reject) => socket.once("open", resolve).once("error", reject));
   const open = new Set<string>();
   let served = 0;

@@ -163,7 +163,9 @@ function told(name: string, { ends, counts }: Outcome): void {
 
 /** G3f over real sockets, with figures of both kinds of budgets and of the naive router. */
 export async function socketsRace(): Promise<{ goals: readonly Goal[]; infos: Readonly<Record<string, Info>> }> {
-  const exact = await withRouters(product("exact"), ANSWER_MS, (routers, adapter) => runRace(routers, adapter, "exact"));
+  const exact = await withRouters(product("exact"), ANSWER_MS, (routers, adapter) =>
+    runRace(routers, adapter, "exact"),
+  );
   told("exact", exact);
   const leased = await withRouters(product("leased"), ANSWER_MS, (routers, adapter) =>
     runRace(routers, adapter, "leased"),
@@ -176,7 +178,14 @@ export async function socketsRace(): Promise<{ goals: readonly Goal[]; infos: Re
   const atLeast = FIT - crash.inFlight;
   return {
     goals: [
-      goal("G3f.spend", "spend/limit, 1,000 calls of $0.10 against $5.00, 4 routers", "x", one(spendRatio(exact)), "==", 1),
+      goal(
+        "G3f.spend",
+        "spend/limit, 1,000 calls of $0.10 against $5.00, 4 routers",
+        "x",
+        one(spendRatio(exact)),
+        "==",
+        1,
+      ),
       goal("G3f.served", "of 1,000 calls served", "calls", one(sum(exact.ends).served), "==", FIT),
       goal(
         "G3f.crash.spend",

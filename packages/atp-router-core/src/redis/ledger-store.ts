@@ -145,7 +145,7 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
       ];
       for (const scope of own) {
         keys.push(key(tenant, "s", scope.key));
-        args.push(...ceilings(early.get(scope.key) ?? scope.limits), isShared(scope) ? "" : KEEP_PRIVATE_MS + ttlMs);
+        args.push(...ceilings(early.get(scope.key) ?? scope.limits), isShared(scope) ? "" : KEEP_PRIVATE_MS + Math.ceil(ttlMs));
       }
       return orSweep(tenant, async () => {
         const reply = (await run("reserve", keys, args)) as Reply;

@@ -128,6 +128,16 @@ describe.skipIf(withoutRedis)("with a real redis-server", () => {
     });
   });
 
+  it("takes times that are no whole milliseconds, as a process's clock gives them", async () => {
+    const store = storeOn({ now: () => 1_234.567 });
+    expect(await store.reserve("a", scopes({}), call, 999.25)).toEqual({ ok: true });
+    await store.settle("a", { tokens: 1, usdMicros: 1 });
+    const own = createRedisLedgerStore({ redis, prefix: `t${nth++}:`, sweepEveryMs: 0 });
+    onTestFinished(() => own.close());
+    expect(await own.reserve("a", scopes({}), call, 0.5)).toEqual({ ok: true });
+    expect(await own.sweep()).toEqual([]);
+  });
+
   it("A7.1 two routers never grant the same money", async () => {
     const clock = createVirtualClock();
     const prefix = `t${nth++}:`;
