@@ -34,6 +34,8 @@ const KEEP_PRIVATE_MS = 3_600_000;
 const ACTIVE_MS = 3_600_000;
 const REGISTER_EVERY_MS = 10_000;
 const SWEPT_AT_ONCE = 100;
+/** So often a refusal is put to the question again because room was told of meanwhile. */
+const ASKED_AT_MOST = 4;
 
 const granted: ReserveResult = { ok: true };
 
@@ -63,7 +65,11 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
   const expiries = (tenant: string): string => `${prefix}{${tenant}}:expiries`;
   const waiting = (tenant: string): string => `${prefix}{${tenant}}:waiting`;
   const at = (): string => (now === undefined ? "" : String(Math.round(now())));
+  /** How often room was told of. */
+  let rooms = 0;
+  let again: NodeJS.Immediate | undefined;
   const room = (): void => {
+    rooms++;
     for (const listener of [...listeners]) listener();
   };
 
@@ -88,10 +94,29 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
     }
   }
 
-  /** What only an expired hold stands in the way of is granted. */
+  /**
+   * What only an expired hold stands in the way of is granted. Room that was told of while a refusal was on its way came too early for
+   * whoever waits for this answer: it is asked again, and when that happens often, told again after the answer.
+   */
   async function orSweep(tenant: string, ask: () => Promise<ReserveResult>): Promise<ReserveResult> {
-    const result = await ask();
-    return result.ok || (await sweepTenant(tenant)).length === 0 ? result : ask();
+    for (let asked = 1; ; asked++) {
+      const heard = rooms;
+      const result = await ask();
+      if (result.ok) return result;
+      const swept = await sweepTenant(tenant);
+      if (swept.length === 0 && heard === rooms) return result;
+      if (asked < ASKED_AT_MOST) continue;
+      tellAgain();
+      return result;
+    }
+  }
+
+  function tellAgain(): void {
+    if (again !== undefined) return;
+    again = setImmediate(() => {
+      again = undefined;
+      room();
+    });
   }
 
   async function unlessSwept(): Promise<boolean> {
@@ -145,7 +170,10 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
       ];
       for (const scope of own) {
         keys.push(key(tenant, "s", scope.key));
-        args.push(...ceilings(early.get(scope.key) ?? scope.limits), isShared(scope) ? "" : KEEP_PRIVATE_MS + Math.ceil(ttlMs));
+        args.push(
+          ...ceilings(early.get(scope.key) ?? scope.limits),
+          isShared(scope) ? "" : KEEP_PRIVATE_MS + Math.ceil(ttlMs),
+        );
       }
       return orSweep(tenant, async () => {
         const reply = (await run("reserve", keys, args)) as Reply;

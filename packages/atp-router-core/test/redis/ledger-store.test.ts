@@ -22,7 +22,8 @@ describe.skipIf(withoutRedis)("with a real redis-server", () => {
   let nth = 0;
   beforeAll(async () => {
     server = await startRedis();
-    redis = connectRedis({ url: server.url });
+    // As long as a busy machine may need.
+    redis = connectRedis({ url: server.url, timeoutMs: 10_000 });
     await redisReady(redis, 5_000);
   });
   afterAll(async () => {
