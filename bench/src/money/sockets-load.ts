@@ -48,7 +48,7 @@ async function ask(port: number, session: string, count: number, deadlineMs: num
       socket.close();
     };
     socket.on("message", (data) => {
-      const frame = JSON.parse(String(data)) as Frame;
+      const frame = JSON.parse((data as Buffer).toString("utf8")) as Frame;
       const { stream_id: stream = "", flags = [], payload } = frame;
       if (!(flags.includes("FIN") || flags.includes("RST")) || !open.delete(stream)) return;
       if (flags.includes("FIN") && payload?.content?.ok === true) served++;
