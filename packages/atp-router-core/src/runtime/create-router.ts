@@ -1,6 +1,6 @@
 import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
-import { fromWindow, may } from "../model/index.js";
+import { fromWindow, may, toWindow } from "../model/index.js";
 import type { Lane, Principal, Task } from "../model/index.js";
 import type { StreamTrace } from "../ports/index.js";
 import { redactText } from "../policy/redact.js";
@@ -13,6 +13,7 @@ import { openConnection } from "./connection.js";
 import type { Connection } from "./connection.js";
 import { allowTools } from "./default-policy.js";
 import { createEventLoop } from "./event-loop.js";
+import { createIdempotency } from "./idempotency.js";
 import { explain } from "./explain.js";
 import type { Emit, StreamHost } from "./host.js";
 import { feedbackOf, learnedBy, learningOf } from "./learning.js";
@@ -28,8 +29,10 @@ import type { ConnectionTools, Opened } from "./session-tools.js";
 import { anyone, grantOf, isSame } from "./grant.js";
 import { shareSessions } from "./shared-sessions.js";
 import { createSessionScopes } from "./session-scopes.js";
+import { viewOf } from "./view-of.js";
 import { createSessions } from "./sessions.js";
 import { lowered, settingsOf } from "./settings.js";
+import { within } from "./settle.js";
 import { systemClock, systemRng } from "./system.js";
 
 const TICK_MS = 250;
@@ -99,6 +102,8 @@ export function createRouter(config: RouterConfig): Router {
   const authenticate: ConnectionTools["authenticate"] = (token) =>
     config.identity === undefined ? anyone : config.identity.authenticate(token === undefined ? {} : { token });
 
+  const idempotency = createIdempotency(clock, (event) => emit(event));
+
   function aliasOf(session: string): string {
     let alias = aliases.get(session);
     if (alias === undefined) {
@@ -127,10 +132,27 @@ export function createRouter(config: RouterConfig): Router {
         ? { ...asked, strategy: route.strategy }
         : asked;
     const at = clock.now();
+    const window = fromWindow(o.frame.window, o.sessionLimits);
+    const { key, ref } = o;
+    const { idempotencyKey } = task;
+    const output =
+      idempotencyKey === undefined || o.dryRun
+        ? o.output
+        : idempotency.join({
+            key,
+            ref,
+            idempotencyKey,
+            task,
+            principal,
+            qos,
+            window: toWindow(window),
+            output: o.output,
+          });
+    if (output === undefined) return;
     hosts.set(o.key, {
-      key: o.key,
-      ref: o.ref,
-      output: o.output,
+      key,
+      ref,
+      output,
       scope: `session:${o.session}`,
       tenant: principal.tenant,
       qos,
@@ -147,7 +169,7 @@ export function createRouter(config: RouterConfig): Router {
       task,
       principal,
       qos,
-      window: fromWindow(o.frame.window, o.sessionLimits),
+      window,
       scopes: outerScopes(o.session, o.sessionLimits, principal, tenant?.budget),
       ...(route === undefined ? {} : { route }),
       rich: o.rich,
@@ -182,16 +204,8 @@ export function createRouter(config: RouterConfig): Router {
   }
   tick();
 
-  function streamsEnded(withinMs: number): Promise<void> {
-    if (hosts.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const stop = clock.at(clock.now() + withinMs, resolve);
-      whenEmpty = () => {
-        stop();
-        resolve();
-      };
-    });
-  }
+  const streamsEnded = (withinMs: number): Promise<void> =>
+    hosts.size === 0 ? Promise.resolve() : within(clock, withinMs, (resolve) => (whenEmpty = resolve));
 
   async function close(): Promise<void> {
     draining = true;
@@ -229,7 +243,9 @@ export function createRouter(config: RouterConfig): Router {
   const connectionTools: ConnectionTools = {
     shared,
     clock,
-    emit,
+    emit: (event) => {
+      if (!idempotency.takes(event)) emit(event);
+    },
     observer,
     limits: wire,
     lease,
@@ -247,7 +263,7 @@ export function createRouter(config: RouterConfig): Router {
     parted(key, to, from) {
       scopes.parted(from);
       const host = hosts.get(key);
-      if (host !== undefined) host.output = to.output;
+      if (!idempotency.moved(key, to.output) && host !== undefined) host.output = to.output;
     },
     find: (tokenId) => sessions.find(tokenId),
     tokens: (session, valid) => sessions.tokens(session, valid),
@@ -280,21 +296,7 @@ export function createRouter(config: RouterConfig): Router {
     },
     ...learnedBy(learning),
     authenticate: async ({ token }) => (await authenticate(token)).principal,
-    view() {
-      const running = new Map<string, number>();
-      for (const stream of machine.streams.values()) {
-        for (const { phase, call } of stream.legs) {
-          if (phase === "running") running.set(call.adapter.id, (running.get(call.adapter.id) ?? 0) + 1);
-        }
-      }
-      return {
-        adapters: machine.registry.view().map((a) => ({ ...a, running: running.get(a.info.id) ?? 0 })),
-        lanes: { ...machine.lanes.view(clock.now()) },
-        streams: hosts.size,
-        sockets: connections.size,
-        draining,
-      };
-    },
+    view: () => viewOf(machine, clock, { streams: hosts.size, sockets: connections.size, draining }),
     async budgets(principal) {
       // A tenant sees its own budget; without identity there is only one caller to see them all.
       const known = new Set(["default", ...Object.keys(config.tenants ?? {})]);

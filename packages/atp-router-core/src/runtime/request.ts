@@ -71,8 +71,11 @@ export function parseTask({ meta, payload, qos, principal, resumable }: ParseOpt
           },
         }),
     ...(m.deadline_ms === undefined ? {} : { deadlineMs: m.deadline_ms }),
-    // Without resume nobody could ever read what runs on (D, amended).
-    onDisconnect: resumable ? (m.on_disconnect ?? (qos === "bronze" ? "cancel" : "continue")) : "cancel",
+    // Without resume nobody could read what runs on, unless the same key asks for it again (D, amended).
+    onDisconnect:
+      resumable || m.idempotency_key !== undefined
+        ? (m.on_disconnect ?? (resumable && qos !== "bronze" ? "continue" : "cancel"))
+        : "cancel",
     ...(m.trace === undefined ? {} : { trace: m.trace }),
     ...(m.idempotency_key === undefined ? {} : { idempotencyKey: m.idempotency_key }),
   } as Task;
