@@ -79,6 +79,19 @@ function logRatio(actual: number, quoted: number): number {
   return Math.max(-MAX_LOG_RATIO, Math.min(MAX_LOG_RATIO, ratio));
 }
 
+/** What quotes are taken to spread by, in logarithms, while nothing else was seen: cut calls alone show no spread. */
+const PRIOR_DEVIATION = 0.3;
+
+/**
+ * What a call that was cut at `x` would have come to: the mean of a normal tail beyond it (the imputation of Buckley and James, with
+ * Sampford's bound for the inverse Mills ratio). Without it clips would confirm themselves: every cut call looks as long as its clip.
+ */
+function expectedAbove(x: number, { mean, variance: seen }: { mean: number; variance: number }): number {
+  const deviation = Math.max(PRIOR_DEVIATION, Math.sqrt(seen));
+  const z = (x - mean) / deviation;
+  return Math.min(MAX_LOG_RATIO, mean + (deviation * (3 * z + Math.sqrt(z * z + 8))) / 4);
+}
+
 /**
  * Online correction of quotes, per adapter and task: bias and spread of the logarithm of actual over quoted, discounted; a task that
  * was hardly seen leans on its adapter, and an adapter that was hardly seen on its own word.
@@ -129,7 +142,8 @@ export function createCalibrator(): Calibrator {
         const x = logRatio(used[d], estimate[d]);
         // A call that was cut says "at least this": below what is expected it says nothing.
         if (cut && x < known[d].mean) continue;
-        for (const track of tracks) add(track[d], x);
+        const counted = cut ? expectedAbove(x, known[d]) : x;
+        for (const track of tracks) add(track[d], counted);
       }
     },
     correct(adapter, taskType, estimate) {

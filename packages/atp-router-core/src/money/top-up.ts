@@ -13,9 +13,18 @@ export function chunkTokens(slackTokens: number): number {
   return Math.max(2 * slackTokens, Math.min(MAX_CHUNK_TOKENS, Math.max(MIN_CHUNK_TOKENS, 4 * slackTokens)));
 }
 
+/** Standard deviations above the mean of the 95th percentile. */
+const P95_DEVIATIONS = 1.645;
+
+/** Output that nineteen of twenty such calls do not pass, by the quote. */
+function probableOutput({ inTokens, outTokens, p95Tokens, varianceTokens }: HoldSizeInput["estimate"]): number {
+  if (p95Tokens !== undefined) return Math.max(outTokens, p95Tokens - inTokens);
+  return outTokens + Math.ceil(P95_DEVIATIONS * Math.sqrt(varianceTokens));
+}
+
 /**
  * The first hold of a call. For an adapter that bills only what it emitted before a cancel (`cancelsCleanly`) the hold covers the
- * input, one chunk and the slack, and the clip is the most that the ceilings could grant; for any other adapter the clip equals
+ * input and the 95th percentile of the output, at least one chunk and the slack, and the clip is the most that the ceilings could grant; for any other adapter the clip equals
  * the hold, as `sizeHold` says (A7.2).
  */
 export function sizeFirstHold(input: HoldSizeInput): HoldSize {
@@ -30,7 +39,9 @@ export function sizeFirstHold(input: HoldSizeInput): HoldSize {
   if (byTokens < least) return { ok: false, dimension: "tokens", asked: inTokens + least };
   if (byUsd < least) return { ok: false, dimension: "usdMicros", asked: tariff.cost(least) };
   const most = Math.min(asked, byTokens, byUsd, Number.MAX_SAFE_INTEGER - inTokens);
-  const covered = Math.min(most, chunkTokens(MIN_SLACK_TOKENS) + MIN_SLACK_TOKENS);
+  // Never less than the next chunk and the slack; and what the call probably needs, so that calls that were started together do not
+  // find the window empty half way.
+  const covered = Math.min(most, Math.max(chunkTokens(MIN_SLACK_TOKENS) + MIN_SLACK_TOKENS, probableOutput(estimate)));
   return {
     ok: true,
     amounts: { parallel: 1, tokens: inTokens + covered, usdMicros: tariff.cost(covered) },

@@ -135,8 +135,8 @@ export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, le
       left,
     });
     const smaller = size.ok && (size.amounts.tokens < leg.held.tokens || size.amounts.usdMicros < leg.held.usdMicros);
-    // What only running work holds comes back: a short wait is better than an answer cut below what was quoted.
-    const useful = size.ok && (refusal.remedy !== "wait" || size.maxOutputTokens >= leg.call.estimate.outTokens);
+    // What only running work holds comes back: a short wait is better than an answer that may be cut.
+    const useful = size.ok && refusal.remedy !== "wait";
     if (size.ok && smaller && useful) {
       leg.held = size.amounts;
       leg.maxOutputTokens = size.maxOutputTokens;

@@ -28,10 +28,15 @@ describe("output meter", () => {
 });
 
 describe("sizeFirstHold", () => {
-  it("A7.2 covers the input, a chunk and the slack; the clip is what the ceilings could grant", () => {
+  it("A7.2 covers at least the input, a chunk and the slack", () => {
+    const short = { ...estimate, outTokens: 5, usdMicros: 10 };
+    expect(sizeFirstHold({ estimate: short, qos: "silver", left: {} })).toMatchObject({ amounts: { tokens: 180 } });
+  });
+
+  it("A7.2 covers what the call probably needs; the clip is what the ceilings could grant", () => {
     expect(sizeFirstHold({ estimate, qos: "silver", left: { tokens: 10_000, usdMicros: 3_000 } })).toEqual({
       ok: true,
-      amounts: { parallel: 1, tokens: 180, usdMicros: 160 },
+      amounts: { parallel: 1, tokens: 600, usdMicros: 1_000 },
       maxOutputTokens: 1_500,
     });
   });

@@ -73,7 +73,7 @@ describe("metering", () => {
   });
 
   it("A7.2: an overrun is of the hold that was granted, also when it was made smaller than planned", async () => {
-    // Two streams plan 70 tokens each; while the first runs the session has 40 left, still more than the 20 quoted.
+    // Two streams plan 70 tokens each, and 50 are all that the session has for one: the second is made smaller when the first is done.
     const estimate = { inTokens: 10, outTokens: 20, usdMicros: 0, p95Tokens: 70 };
     const usage = { inTokens: 10, outTokens: 50, usdMicros: 0 };
     const sim = createSimulation({
@@ -84,8 +84,8 @@ describe("metering", () => {
     socket.send(syn({ stream: "x" }));
     socket.send(syn({ stream: "y" }));
     await sim.clock.until(() => socket.end("x") !== undefined && socket.end("y") !== undefined);
-    expect(sim.adapters.get("biller")?.calls.map(({ maxOutputTokens }) => maxOutputTokens)).toEqual([60, 30]);
-    expect(overruns(sim)).toEqual([["tokens", 40, 60]]);
+    expect(sim.adapters.get("biller")?.calls.map(({ maxOutputTokens }) => maxOutputTokens)).toEqual([60, 40]);
+    expect(overruns(sim)).toEqual([["tokens", 50, 60]]);
     expect(await debited(sim)).toEqual({ tokens: 120, usd: 0 });
     await sim.router.close();
   });

@@ -3,16 +3,20 @@ import type { Frame } from "atp-protocol";
 import { createSimulation, syn } from "../../src/testing/index.js";
 import type { AdapterScript, ScriptStep, Simulation } from "../../src/testing/index.js";
 
-/** Puts out `pieces` of ten tokens, one each 10 ms, at one micro-dollar a token. */
+/** Puts out `pieces` of ten tokens as far as its clip goes, one each 10 ms, at one micro-dollar a token. */
 function talker(pieces: number, estimate: object): AdapterScript {
-  const steps: ScriptStep[] = Array.from({ length: pieces }, () => ({
-    afterMs: 10,
-    text: "ten tokens of an answer ",
-    usage: { inTokens: 0, outTokens: 10, usdMicros: 10 },
-  }));
-  return { id: "talker", estimate, answer: [...steps, { afterMs: 10, final: {} }] };
+  const piece = { afterMs: 10, text: "ten tokens of an answer ", usage: { inTokens: 0, outTokens: 10, usdMicros: 10 } };
+  return {
+    id: "talker",
+    estimate,
+    answer({ maxOutputTokens }) {
+      const said = Math.min(pieces, Math.floor(maxOutputTokens / 10));
+      return [...Array.from({ length: said }, (): ScriptStep => piece), { afterMs: 10, final: {} }];
+    },
+  };
 }
-const clean = { inTokens: 10, outTokens: 1_000, usdMicros: 1_000, cancelsCleanly: true };
+/** Quotes a tenth of what it will say. */
+const clean = { inTokens: 10, outTokens: 100, usdMicros: 100, cancelsCleanly: true };
 
 async function run(sim: Simulation, frame: Frame): Promise<Frame> {
   const socket = sim.connect();
@@ -40,19 +44,13 @@ describe("calls of an adapter that cancels cleanly", () => {
     await sim.router.close();
   });
 
-  it("A7.2 two calls whose full holds do not fit together run side by side, because each holds what it is about to use", async () => {
-    const tenants = { default: { budget: { usdMicros: 2_500 } } };
-    for (const [cancelsCleanly, together] of [
-      [true, 2],
-      [false, 1],
+  it("A7.2 are not cut at their quote, as those of an adapter that bills a whole call must be", async () => {
+    for (const [cancelsCleanly, usd] of [
+      [true, 1_000],
+      [false, 100],
     ] as const) {
-      const estimate = { ...clean, cancelsCleanly, p95UsdMicros: 2_000, p95Tokens: 2_010 };
-      const sim = createSimulation({ adapters: [talker(100, estimate)], tenants });
-      const socket = sim.connect();
-      for (const stream of ["a", "b"]) socket.send(syn({ stream }));
-      await sim.clock.advance(100);
-      expect(sim.adapters.get("talker")?.running).toBe(together);
-      await sim.clock.until(() => socket.end("a") !== undefined && socket.end("b") !== undefined);
+      const sim = createSimulation({ adapters: [talker(100, { ...clean, cancelsCleanly })] });
+      expect(await run(sim, syn({}))).toMatchObject({ flags: ["FIN"], telemetry: { usd } });
       await sim.router.close();
     }
   });
@@ -70,24 +68,6 @@ describe("calls of an adapter that cancels cleanly", () => {
     expect(posted?.usd_micros).toBeGreaterThan(600);
     expect(posted?.usd_micros).toBeLessThanOrEqual(1_200);
     expect(posted?.usd_micros).toBe(ends.reduce((sum, end) => sum + (end?.telemetry?.usd ?? 0), 0));
-    await sim.router.close();
-  });
-
-  it("A7.6 go on when a window is raised while they wait for more", async () => {
-    const sim = createSimulation({ adapters: [talker(100, clean)] });
-    const socket = sim.connect();
-    socket.send(syn({ window: { max_usd_micros: 400 } }));
-    await sim.clock.until(() => socket.of("st1", "agent.result.partial").length > 20);
-    socket.send({
-      v: 1,
-      session_id: "s1",
-      stream_id: "st1",
-      msg_seq: 2,
-      flags: ["CTRL"],
-      payload: { type: "control.window_update", content: { number: 1, window: { max_usd_micros: 5_000 } } },
-    });
-    await sim.clock.until(() => socket.end("st1") !== undefined);
-    expect(socket.end("st1")).toMatchObject({ flags: ["FIN"], telemetry: { usd: 1_000 } });
     await sim.router.close();
   });
 });
