@@ -192,6 +192,8 @@ export const configSchema = z.strictObject({
       timeout_ms: positive.optional(),
       /** `exact`: each hold asks Redis. `leased`: a router borrows chunks and holds inside them. */
       budgets: z.enum(["exact", "leased"]).optional(),
+      /** Any router takes any resume: what is said is kept in Redis too. @default false */
+      replay: z.boolean().optional(),
     })
     .optional(),
   /** What a `data_scope` label requires. Labels that are not here mean nothing, unless `strict`. */

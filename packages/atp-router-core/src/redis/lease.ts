@@ -98,7 +98,7 @@ export function createLease({ scope, shared, clock, share, idleMs, ageMs, name, 
 
   async function reserveChunk(size: Amounts, ttlMs: Ms): Promise<ReserveResult> {
     const id = `${name}:${nth++}`;
-    const lifeMs = ttlMs + ageMs + EXPIRY_GRACE_MS;
+    const lifeMs = ttlMs + ageMs;
     const bornAt = clock.now();
     const result = await shared.reserve(id, [scope], size, lifeMs).catch((error: unknown) => {
       // It may have been granted: what may stand is given back.
@@ -113,7 +113,8 @@ export function createLease({ scope, shared, clock, share, idleMs, ageMs, name, 
       open: new Map(),
       bornAt,
       usedAt: bornAt,
-      expiresAt: bornAt + lifeMs,
+      // The shared books add the grace themselves.
+      expiresAt: bornAt + lifeMs + EXPIRY_GRACE_MS,
       dispatched: false,
       retired: false,
       grown: 0,
