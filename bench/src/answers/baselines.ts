@@ -22,6 +22,7 @@ export const baselineNames = [
 export type Baselines = Readonly<Record<(typeof baselineNames)[number], Column>>;
 
 const NEIGHBOURS = 40;
+const CHOICES = 4;
 
 /** What each baseline does with the test rows; what it needs to know it learns from the rows for fitting. */
 export function baselinesOf(
@@ -36,7 +37,10 @@ export function baselinesOf(
   const singles = singlesOf(fit, fitRows);
   const best = data.adapters.indexOf(champion ?? bestOf(singles).model);
   const cheap = [...singles.keys()].sort((a, b) => (singles[a]?.usdMicros ?? 0) - (singles[b]?.usdMicros ?? 0));
-  const logOdds = singles.map(({ accuracy: p }) => Math.log(Math.max(0.01, p) / Math.max(0.01, 1 - p)));
+  // Optimal for independent voters that err in one of CHOICES - 1 ways (Nitzan and Paroush 1982).
+  const logOdds = singles.map(({ accuracy: p }) =>
+    Math.max(0, Math.log(((CHOICES - 1) * Math.max(0.01, p)) / Math.max(0.01, 1 - p))),
+  );
   const right = (row: number, m: number): number => data.correct[row * width + m] ?? 0;
   const cost = (row: number, m: number): number => data.usdMicros[row * width + m] ?? 0;
   const group = (row: number, m: number): number => data.group[row * width + m] ?? -1;

@@ -20,7 +20,7 @@ export interface Consensus {
 }
 
 /** An answer that is this likely is not asked about any further. */
-const EARLY = 0.97;
+const EARLY = 0.94;
 
 /** The simplest kind of vote model whose likelihood out of fold is within one standard error of the best. */
 export function pickVotes(

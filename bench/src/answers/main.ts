@@ -72,10 +72,10 @@ async function inParallel<Result>(
   return results;
 }
 
-/** The model that is the best over several tasks together, by the rows for fitting. */
-function sharedChampion(train: string): string {
+/** The model that is the best over several tasks together, on the rows that are scored. */
+function sharedChampion(train: string, scored: string): string {
   const prices = loadPrices(train);
-  const rows = together.flatMap((task) => loadRows(train, task));
+  const rows = together.flatMap((task) => loadRows(scored, task));
   const table = tableOf(rows, modelsOf(rows), prices);
   return bestOf(singlesOf(table, table.all)).model;
 }
@@ -89,7 +89,7 @@ function groupsOf(parts: ReadonlyMap<string, readonly Part[]>): Group[] {
 runBench(async () => {
   const asked = options();
   const where = { train: asked.train, ...(asked.test === undefined ? {} : { test: asked.test }) };
-  const champion = sharedChampion(asked.train);
+  const champion = sharedChampion(asked.train, asked.test ?? asked.train);
   const decision = decisionUs();
   const consensus = consensusMs();
   const tasks = [...consensusTasks].reverse().map((task) => ({

@@ -217,7 +217,7 @@ function tryValues(
   folds: readonly Int32Array[],
   prices: readonly number[],
 ): Tried {
-  const basis = valueBasis(table, data, family.votes.prompt, Math.min(data.adapters.length - 1, DEEPEST));
+  const basis = valueBasis(table, data, rows, family.votes.prompt, Math.min(data.adapters.length - 1, DEEPEST));
   const solvers = valueSolvers(basis, data, rows, folds, family.ridge ?? 30);
   const utility = new Float64Array(data.rows);
   const points = prices.map((price): OperatingPoint => {

@@ -25,8 +25,14 @@ const bits = (mask: number): number => {
   return count;
 };
 
-/** Computes the features of all states with up to `deepest` adapters asked, on one scale. No outcome enters them. */
-export function valueBasis(table: SubsetTable, data: Outcomes, withPrompt: boolean, deepest: number): ValueBasis {
+/** Computes the features of all states of these rows with up to `deepest` adapters asked, on one scale. No outcome enters them. */
+export function valueBasis(
+  table: SubsetTable,
+  data: Outcomes,
+  rows: Int32Array,
+  withPrompt: boolean,
+  deepest: number,
+): ValueBasis {
   const width = data.adapters.length;
   const size = stateSize(width, withPrompt);
   const masks = Int32Array.from(
@@ -40,7 +46,7 @@ export function valueBasis(table: SubsetTable, data: Outcomes, withPrompt: boole
   const standing = new Uint8Array(width);
   const mean = new Float64Array(size);
   const deviation = new Float64Array(size);
-  for (let row = 0; row < data.rows; row++) {
+  for (const row of rows) {
     const effect = {
       adapters: table.effect.subarray(row * width, (row + 1) * width),
       none: table.noneEffect[row] as number,
@@ -64,7 +70,7 @@ export function valueBasis(table: SubsetTable, data: Outcomes, withPrompt: boole
       }
     }
   }
-  const count = data.rows * masks.length;
+  const count = rows.length * masks.length;
   for (let i = 0; i < size; i++) {
     mean[i] = (mean[i] as number) / count;
     const variance = (deviation[i] as number) / count - (mean[i] as number) ** 2;

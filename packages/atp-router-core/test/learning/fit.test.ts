@@ -126,7 +126,7 @@ describe("fitTask", () => {
     if (point?.rule.kind !== "value") throw new Error("no value rule on the hull");
     const table = emptyTable(data);
     fillTable(table, data, all, policy.votes);
-    const basis = valueBasis(table, data, true, 3);
+    const basis = valueBasis(table, data, all, true, 3);
     // The same scale as the rule's, which was fitted on the table out of fold.
     const raw = basis.features;
     for (let at = 0; at < raw.length; at += basis.size)
