@@ -1,5 +1,5 @@
 /** 1,000 calls of $0.10 at once against $5.00 through four routers that share one Redis; the same with one of them killed; the naive router. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Controlled, type Running, startChild, startProgram } from "../harness/children.js";
@@ -41,7 +41,10 @@ async function withRouters<T>(
   const ports = await adapter.call<number[]>("open", { ports: ROUTERS, answerMs });
   const routers = await Promise.all(ports.map((port, i) => start(port, redis, folder, i)));
   try {
-    return await body(routers, adapter);
+    const outcome = await body(routers, adapter);
+    // The logs of a run that failed are kept.
+    rmSync(folder, { recursive: true, force: true });
+    return outcome;
   } finally {
     // One that was killed is gone already.
     await Promise.allSettled(routers.map((router) => router.stop()));
@@ -126,11 +129,8 @@ async function until(done: () => Promise<boolean>, withinMs: number): Promise<nu
   return performance.now() - began;
 }
 
-/** Kills the first router with -9 when all the money is with calls that run. */
+/** Kills the router with the most calls with -9 when all the money is with calls that run. */
 async function runCrash(routers: readonly Running[], adapter: Controlled): Promise<Crash> {
-  const [victim, ...others] = routers;
-  const [witness] = others;
-  if (victim === undefined || witness === undefined) throw new Error("a crash needs two routers");
   const counts = (): Promise<AdapterCount[]> => adapter.call<AdapterCount[]>("counts");
   const running = race(
     routers.map(({ port }) => port),
@@ -139,15 +139,22 @@ async function runCrash(routers: readonly Running[], adapter: Controlled): Promi
     CRASH_DEADLINE_MS,
   );
   await until(async () => (await counts()).reduce((n, { started }) => n + started, 0) >= FIT, DEADLINE_MS);
+  const started = (await counts()).map((count) => count.started);
+  const nth = started.indexOf(Math.max(...started));
+  const victim = routers[nth];
+  const witness = routers[(nth + 1) % routers.length];
+  if (victim === undefined || witness === undefined) throw new Error("a crash needs two routers");
   process.kill(victim.pid, "SIGKILL");
   const resolvedAfterMs = await until(async () => (await budget(witness)).reserved.usd_micros === 0, 60_000);
   const ends = await running;
   const after = await counts();
   const { posted } = await budget(witness);
+  const inFlight = (after[nth]?.started ?? 0) - (ends[nth]?.served ?? 0);
+  if (inFlight === 0) throw new Error("the killed router had no call in flight: the crash shows nothing");
   return {
     ends,
     counts: after,
-    inFlight: (after[0]?.started ?? 0) - (ends[0]?.served ?? 0),
+    inFlight,
     resolvedAfterMs,
     postedRatio: posted.usd_micros / LIMIT_USD_MICROS,
   };
