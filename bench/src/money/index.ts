@@ -1,17 +1,24 @@
-/** Budgets under load: on Redis, and over real sockets through four router processes. */
+/** Budgets under load: in process memory, through whole routers in virtual time, on Redis, and over real sockets. */
 import { writePage } from "../router/page.js";
 import { benchOptions, runBench } from "../harness/options.js";
 import { progress, readable, report } from "../harness/report.js";
+import { memoryRate } from "./memory-rate.js";
 import { redisRate } from "./redis-rate.js";
 import { socketsRace } from "./sockets-race.js";
+import { stormGoals } from "./storm-goals.js";
 
 runBench(async () => {
   const options = benchOptions();
+  progress("reserve and settle in memory");
+  const memory = await memoryRate();
+  progress("random operations");
+  const storm = await stormGoals();
   progress("operations through Redis");
-  const rate = await redisRate();
+  const redis = await redisRate();
   progress("1,000 calls at once through four routers");
-  const { goals, infos } = await socketsRace();
-  const run = report("money", [...rate, ...goals], infos, { long: options.long });
+  const race = await socketsRace();
+  const goals = [...storm.goals, ...memory, ...redis, ...race.goals];
+  const run = report("money", goals, { ...storm.infos, ...race.infos }, { long: options.long });
   if (options.write) writePage(run);
   process.stdout.write(`${options.json ? JSON.stringify(run) : readable(run)}\n`);
 });
