@@ -5,6 +5,7 @@ import { groundingOf } from "./grounding.js";
 import type { Sources } from "./grounding.js";
 import { compared, same } from "./similar.js";
 import type { Compared } from "./similar.js";
+import { LEXICAL } from "./similarity.js";
 import type { Similarity } from "./similarity.js";
 
 /** Confidence of an answer that tells none. */
@@ -39,6 +40,8 @@ export interface Verdict {
   readonly weights: Readonly<Record<string, number>>;
   /** The chance that the leading group is right, if adapters err independently and at most one group is right. */
   readonly confidence: number;
+  /** What free texts were compared by. */
+  readonly similarity: string;
 }
 
 /** How answers are weighed. */
@@ -87,7 +90,8 @@ interface Group {
  */
 export function weigh(answers: readonly Answer[], options: WeighOptions): Verdict {
   const [only] = answers;
-  if (only !== undefined && answers.length === 1) return unopposed(only, options.confidence);
+  const similarity = options.similarity?.name ?? LEXICAL;
+  if (only !== undefined && answers.length === 1) return { ...unopposed(only, options.confidence), similarity };
   const read = new Map<string, string>();
   const all = answers
     .map((answer) => {
@@ -139,11 +143,12 @@ export function weigh(answers: readonly Answer[], options: WeighOptions): Verdic
           others.filter(({ weight }) => weight > OUT),
         ),
     ),
+    similarity,
   };
 }
 
 /** A consensus of one: there is nothing to compare it with. */
-function unopposed(answer: Answer, learned: number | undefined): Verdict {
+function unopposed(answer: Answer, learned: number | undefined): Omit<Verdict, "similarity"> {
   const { adapter, text } = answer;
   const members = [{ answer }];
   return {

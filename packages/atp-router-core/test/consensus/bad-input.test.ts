@@ -120,7 +120,8 @@ describe("weigh: another similarity", () => {
     const similarity = { name: "all the same", same: () => true };
     const texts = [said("a", "The capital lies on the Seine"), said("b", "Look along the river of France")];
     expect(weigh(texts, {}).votes).toBe(1);
-    expect(weigh(texts, { similarity }).votes).toBe(2);
+    expect(weigh(texts, { similarity })).toMatchObject({ votes: 2, similarity: "all the same" });
+    expect(weigh(texts, {}).similarity).toBe("lexical");
     expect(weigh([said("a", "It takes 3 days there"), said("b", "It takes 4 days there")], { similarity }).votes).toBe(
       1,
     );
