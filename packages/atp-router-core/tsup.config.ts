@@ -9,6 +9,7 @@ export default defineConfig(
     "otel/index": "src/otel/index.ts",
     "oidc/index": "src/oidc/index.ts",
     "redis/index": "src/redis/index.ts",
+    "openai/index": "src/openai/index.ts",
     "policy/index": "src/policy/index.ts",
     "testing/index": "src/testing/index.ts",
   }),

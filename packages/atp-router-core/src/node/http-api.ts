@@ -3,6 +3,7 @@ import { AtpError, decodeFrame, errorClasses } from "atp-protocol";
 import type { ErrorContent } from "atp-protocol";
 import { may } from "../model/index.js";
 import type { Principal, Scope } from "../model/index.js";
+import { openAiDoor } from "../openai/index.js";
 import type { AdapterView, ExplainRequest, Router } from "../runtime/index.js";
 
 const MAX_BODY_BYTES = 1_048_576;
@@ -130,7 +131,7 @@ function adapterHealth({ info, status, running, p95Ms, errorRate }: AdapterView)
   };
 }
 
-/** Part C on the router's own port, the door for OpenAI clients excepted. */
+/** Part C on the router's own port. */
 export function httpApi(
   router: Router,
   metrics: MetricsSource | undefined,
@@ -139,12 +140,7 @@ export function httpApi(
     method: "GET",
     handle: async (_request, response, principal) => json(response, 200, await answer(principal)),
   });
-  const notBuilt: Route["handle"] = async (_request, response) =>
-    refuse(
-      response,
-      new AtpError("ENOROUTE", "The OpenAI-compatible door is not built into this version. Use the WebSocket at /ws."),
-      501,
-    );
+  const door = openAiDoor(router);
   const routes: Readonly<Record<string, Route>> = {
     "/healthz": { ...get(() => ({ status: "ok" })), open: true },
     "/readyz": {
@@ -176,8 +172,13 @@ export function httpApi(
         else json(response, 200, answer);
       },
     },
-    "/v1/chat/completions": { method: "POST", handle: notBuilt },
-    "/v1/models": { method: "GET", handle: notBuilt },
+    "/v1/chat/completions": {
+      method: "POST",
+      // It asks who is there itself, and answers in OpenAI's own shape.
+      open: true,
+      handle: (request, response) => door.chat(request, response, bearer(request)),
+    },
+    "/v1/models": { method: "GET", needs: "stream", handle: async (_request, response) => door.models(response) },
   };
 
   return (request, response) => {

@@ -1,7 +1,7 @@
 import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
 import { fromWindow, may, toWindow } from "../model/index.js";
-import type { Lane, Principal, Task } from "../model/index.js";
+import type { Lane, Principal, Route, Task } from "../model/index.js";
 import type { StreamTrace } from "../ports/index.js";
 import { redactText } from "../policy/redact.js";
 import { createRouterMachine } from "../router/index.js";
@@ -125,7 +125,7 @@ export function createRouter(config: RouterConfig): Router {
       throw new AtpError("EPOLICY", "These credentials may not run streams: they lack the scope `stream`.");
     const tenant = config.tenants?.[principal.tenant];
     const qos = lowered(lowered(o.parse.qos, tenant?.lanes), principal.lanes);
-    const route = matchRoute(config.routes ?? [], asked, qos);
+    const route = narrowed(matchRoute(config.routes ?? [], asked, qos), asked.meta["adapters"]);
     // The client's own strategy wins over the route's.
     const task =
       asked.meta["strategy"] === undefined && route?.strategy !== undefined
@@ -320,4 +320,11 @@ export function createRouter(config: RouterConfig): Router {
     },
     close,
   };
+}
+
+/** A route to the adapters that the client names by `meta.adapters`, as far as its own route allows them. */
+function narrowed(route: Route | undefined, named: unknown): Route | undefined {
+  if (!Array.isArray(named) || !named.every((name): name is string => typeof name === "string")) return route;
+  const adapters = route?.adapters === undefined ? named : named.filter((name) => route.adapters?.includes(name));
+  return { match: {}, ...route, adapters };
 }
