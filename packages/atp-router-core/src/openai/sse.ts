@@ -30,7 +30,11 @@ export function streamAnswers(
     let open = question.n;
     let begun = false;
     let over = false;
-    let comments: NodeJS.Timeout | undefined;
+
+    const comments = setInterval(() => {
+      if (begun) response.write(": waiting\n\n");
+    }, COMMENT_MS);
+    comments.unref();
 
     function write(event: object): void {
       if (!begun) begin();
@@ -106,10 +110,6 @@ export function streamAnswers(
     response.once("close", () => {
       if (!over) end();
     });
-    comments = setInterval(() => {
-      if (begun) response.write(": waiting\n\n");
-    }, COMMENT_MS);
-    comments.unref();
     for (let index = 0; index < question.n; index++) runs.push(start(index));
   });
 }
