@@ -5,6 +5,9 @@ export const UNLIMITED: number = Number.MAX_SAFE_INTEGER;
 
 /** A scope's books: plain numbers, so that a grant is a few additions. Parallel calls are never posted. */
 export interface Account {
+  readonly key: string;
+  /** Which window a refusal names. */
+  source: BudgetRefusal["limitSource"];
   maxParallel: number;
   maxTokens: number;
   maxUsd: number;
@@ -26,8 +29,10 @@ function ceiling(value: number | undefined): number {
 }
 
 /** An account with nothing in it. */
-export function openAccount(limits: Limits): Account {
+export function openAccount(limits: Limits, source: Account["source"] = "stream", key = ""): Account {
   return {
+    key,
+    source,
     maxParallel: ceiling(limits.parallel),
     maxTokens: ceiling(limits.tokens),
     maxUsd: ceiling(limits.usdMicros),
@@ -98,25 +103,19 @@ function remedyOf({ limit, posted, reserved }: Line, asked: number): BudgetRefus
 
 const gravity = { wait: 0, shrink: 1, raise: 2, never: 3 } as const;
 
-/** A scope of a hold beside its books. */
-export interface Entry {
-  readonly source: BudgetRefusal["limitSource"];
-  readonly account: Account;
-}
-
 /** Why a hold does not fit: the ceiling that waiting frees least, inner scopes first among equals. */
-export function refusalOf(entries: readonly Entry[], asked: Amounts): BudgetRefusal {
+export function refusalOf(accounts: readonly Account[], asked: Amounts): BudgetRefusal {
   let worst: BudgetRefusal | undefined;
-  for (const { source, account } of entries) {
+  for (const account of accounts) {
     for (const line of lines(account)) {
       const wanted = asked[line.dimension];
       if (wanted === 0 || line.posted + line.reserved + wanted <= line.limit) continue;
       const remedy = remedyOf(line, wanted);
       if (worst === undefined || gravity[remedy] > gravity[worst.remedy])
-        worst = { limitSource: source, ...line, asked: wanted, remedy };
+        worst = { limitSource: account.source, ...line, asked: wanted, remedy };
     }
   }
-  return worst ?? closedRefusal(entries[0]?.source ?? "stream", asked);
+  return worst ?? closedRefusal(accounts[0]?.source ?? "stream", asked);
 }
 
 /** The refusal of a hold that was resolved before: nothing may start on it any more. */
@@ -133,9 +132,9 @@ export function closedRefusal(limitSource: BudgetRefusal["limitSource"], asked: 
 }
 
 /** The least left over all scopes; absent members are unlimited. Negative after an overrun or a lowered ceiling. */
-export function leftOf(entries: readonly Entry[]): Limits {
+export function leftOf(accounts: readonly Account[]): Limits {
   const left: { -readonly [D in Dimension]?: number } = {};
-  for (const { account } of entries) {
+  for (const account of accounts) {
     for (const { dimension, limit, posted, reserved } of lines(account)) {
       if (limit === UNLIMITED) continue;
       left[dimension] = Math.min(left[dimension] ?? Infinity, limit - posted - reserved);

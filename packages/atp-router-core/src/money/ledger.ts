@@ -10,7 +10,7 @@ import {
   refusalOf,
   setCeilings,
 } from "./account.js";
-import type { Account, Entry } from "./account.js";
+import type { Account } from "./account.js";
 
 /** How much longer a hold lives than it was asked for, so that a late settlement still finds it (A7.4). */
 export const EXPIRY_GRACE_MS = 5_000;
@@ -19,9 +19,7 @@ export const EXPIRY_GRACE_MS = 5_000;
 const REMEMBERED = 16_384;
 
 interface Hold {
-  readonly entries: readonly Entry[];
-  /** Keys of `entries`, in their order. */
-  readonly keys: readonly string[];
+  readonly accounts: readonly Account[];
   parallel: number;
   tokens: number;
   usd: number;
@@ -125,9 +123,10 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
   function account(scope: HoldScope): Account {
     let found = accounts.get(scope.key);
     if (found === undefined) {
-      found = openAccount(scope.limits);
+      found = openAccount(scope.limits, scope.source, scope.key);
       accounts.set(scope.key, found);
     }
+    found.source = scope.source;
     return found;
   }
 
@@ -142,22 +141,21 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
     state.resolved = new Set();
   }
 
-  function refused(entries: readonly Entry[], asked: Amounts): ReserveResult {
-    return { ok: false, refusal: refusalOf(entries, asked), left: leftOf(entries) };
+  function refused(of: readonly Account[], asked: Amounts): ReserveResult {
+    return { ok: false, refusal: refusalOf(of, asked), left: leftOf(of) };
   }
 
   /** Takes a hold out of every scope's reserve, and posts there what was used. */
   function resolve(id: string, hold: Hold, tokens: number, usd: number): void {
     holds.delete(id);
     remember(id);
-    for (let i = 0; i < hold.entries.length; i++) {
-      const { account: a } = hold.entries[i] as Entry;
+    for (const a of hold.accounts) {
       a.parallel -= hold.parallel;
       a.tokens -= hold.tokens;
       a.usd -= hold.usd;
       a.open--;
       post(a, tokens, usd);
-      if (a.forgotten && a.open === 0) accounts.delete(hold.keys[i] as string);
+      if (a.forgotten && a.open === 0) accounts.delete(a.key);
     }
   }
 
@@ -170,19 +168,17 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
       if (holds.has(id)) return granted;
       // guard: resolved-stays-resolved
       if (known(id)) return { ok: false, refusal: closedRefusal(scopes[0]?.source ?? "stream", amounts), left: {} };
-      const entries: Entry[] = [];
-      const keys: string[] = [];
+      const own: Account[] = [];
       let fitting = true;
       for (const scope of scopes) {
-        // A scope named twice counts once.
-        if (keys.includes(scope.key)) continue;
         const a = account(scope);
-        entries.push({ source: scope.source, account: a });
-        keys.push(scope.key);
+        // A scope named twice counts once.
+        if (own.includes(a)) continue;
+        own.push(a);
         fitting &&= fits(a, amounts);
       }
-      if (!fitting) return refused(entries, amounts);
-      for (const { account: a } of entries) {
+      if (!fitting) return refused(own, amounts);
+      for (const a of own) {
         a.parallel += amounts.parallel;
         a.tokens += amounts.tokens;
         a.usd += amounts.usdMicros;
@@ -191,8 +187,7 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
       }
       const expiresAt = at + ttlMs + EXPIRY_GRACE_MS;
       holds.set(id, {
-        entries,
-        keys,
+        accounts: own,
         parallel: amounts.parallel,
         tokens: amounts.tokens,
         usd: amounts.usdMicros,
@@ -209,8 +204,8 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
       if (hold === undefined) return { ok: false, refusal: closedRefusal("stream", more), left: {} };
       // guard: extend-once
       if (hold.extensions?.has(attempt) === true) return granted;
-      if (!hold.entries.every(({ account: a }) => fits(a, more))) return refused(hold.entries, more);
-      for (const { account: a } of hold.entries) {
+      if (!hold.accounts.every((a) => fits(a, more))) return refused(hold.accounts, more);
+      for (const a of hold.accounts) {
         a.parallel += more.parallel;
         a.tokens += more.tokens;
         a.usd += more.usdMicros;
@@ -250,7 +245,7 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
     setLimit(scope, limits) {
       const found = accounts.get(scope);
       if (found !== undefined) return setCeilings(found, limits);
-      accounts.set(scope, openAccount(limits));
+      accounts.set(scope, openAccount(limits, "stream", scope));
       return false;
     },
     read(scope) {

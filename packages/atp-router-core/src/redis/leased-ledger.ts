@@ -125,7 +125,7 @@ export function createLeasedLedgerStore(options: LeasedLedgerOptions): LeasedLed
     async extend(hold, attempt, more) {
       const held = own.state.holds.get(hold);
       // A repeat, a hold that is over, or one whose own scopes are full: its own books say so.
-      const fitting = held?.entries.every(({ account }) => fits(account, more)) === true;
+      const fitting = held?.accounts.every((account) => fits(account, more)) === true;
       if (held === undefined || held.extensions?.has(attempt) === true || !fitting)
         return own.extend(hold, attempt, more);
       const grown: Lease[] = [];

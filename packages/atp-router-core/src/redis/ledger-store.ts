@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import type { Amounts, HoldScope, Limits, ReserveResult, ScopeBalance } from "../model/index.js";
 import { balanceOf, closedRefusal, leftOf, openAccount, refusalOf } from "../money/account.js";
-import type { Account, Entry } from "../money/account.js";
+import type { Account } from "../money/account.js";
 import type { LedgerStore } from "../ports/index.js";
 import type { LeasePressure } from "./leased-ledger.js";
 import { ledgerScripts } from "./ledger-scripts.js";
@@ -270,11 +270,8 @@ type Reply = readonly [0 | 1 | 2, ...string[]];
 function resultOf(reply: Reply, scopes: readonly Pick<HoldScope, "source">[], asked: Amounts): ReserveResult {
   if (reply[0] === 1) return granted;
   if (reply[0] === 2) return refused(scopes, asked);
-  const entries: Entry[] = scopes.map(({ source }, i) => ({
-    source,
-    account: accountOf(reply.slice(1 + i * 8, 9 + i * 8) as string[]),
-  }));
-  return { ok: false, refusal: refusalOf(entries, asked), left: leftOf(entries) };
+  const accounts = scopes.map(({ source }, i) => accountOf(source, reply.slice(1 + i * 8, 9 + i * 8) as string[]));
+  return { ok: false, refusal: refusalOf(accounts, asked), left: leftOf(accounts) };
 }
 
 function refused(scopes: readonly Pick<HoldScope, "source">[], asked: Amounts): ReserveResult {
@@ -289,9 +286,11 @@ function sourcesOf(reply: Reply): readonly Pick<HoldScope, "source">[] {
   }));
 }
 
-function accountOf(numbers: readonly string[]): Account {
+function accountOf(source: HoldScope["source"], numbers: readonly string[]): Account {
   const [mp = 0, mt = 0, mu = 0, pt = 0, pu = 0, rp = 0, rt = 0, ru = 0] = numbers.map(Number);
   return {
+    key: "",
+    source,
     maxParallel: mp,
     maxTokens: mt,
     maxUsd: mu,
@@ -306,7 +305,7 @@ function accountOf(numbers: readonly string[]): Account {
 }
 
 function balance(numbers: readonly string[]): ScopeBalance {
-  return balanceOf(accountOf(numbers));
+  return balanceOf(accountOf("tenant", numbers));
 }
 
 function ceilings(limits: Limits): [number, number, number] {

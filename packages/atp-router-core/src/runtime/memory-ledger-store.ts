@@ -1,5 +1,4 @@
 import { createLedger } from "../money/index.js";
-import type { ReserveResult } from "../model/index.js";
 import type { Clock, LedgerStore } from "../ports/index.js";
 
 /**
@@ -19,19 +18,16 @@ export function createMemoryLedgerStore(clock: Clock): LedgerStore {
     return expired;
   }
 
-  /** What only an expired hold stands in the way of is granted. */
-  function orSweep(ask: () => ReserveResult): ReserveResult {
-    const result = ask();
-    return result.ok || sweep().length === 0 ? result : ask();
-  }
-
   return {
     async reserve(hold, scopes, amounts, ttlMs) {
-      const at = clock.now();
-      return orSweep(() => ledger.reserve({ hold, scopes, amounts, ttlMs, at }));
+      const asked = { hold, scopes, amounts, ttlMs, at: clock.now() };
+      const result = ledger.reserve(asked);
+      // What only an expired hold stands in the way of is granted.
+      return result.ok || sweep().length === 0 ? result : ledger.reserve(asked);
     },
     async extend(hold, attempt, more) {
-      return orSweep(() => ledger.extend(hold, attempt, more));
+      const result = ledger.extend(hold, attempt, more);
+      return result.ok || sweep().length === 0 ? result : ledger.extend(hold, attempt, more);
     },
     async dispatched(hold) {
       ledger.dispatched(hold);
