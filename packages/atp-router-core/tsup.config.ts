@@ -4,6 +4,7 @@ import { library } from "../../tsup.base.js";
 export default defineConfig(
   library({
     index: "src/index.ts",
+    "lanes/index": "src/lanes/index.ts",
     "learning/index": "src/learning/index.ts",
     "node/index": "src/node/index.ts",
     "otel/index": "src/otel/index.ts",

@@ -1,6 +1,8 @@
 import type { Ms } from "../model/index.js";
 import { createHeap } from "./heap.js";
-import type { Ticket } from "./lanes.js";
+import { createLongest } from "./longest.js";
+import { createPatience } from "./patience.js";
+import type { Ticket } from "./values.js";
 
 /** A ticket in a queue. */
 export interface Waiting {
@@ -15,8 +17,10 @@ export interface Waiting {
   place: number;
   /** It waits no more. */
   gone: boolean;
-  /** It has its slot. */
-  granted: boolean;
+  /** When it got its slot; -1 before. */
+  grantedAt: Ms;
+  /** It runs, and was told to end for another one. */
+  preempted: boolean;
 }
 
 /** One tenant's queue. */
@@ -29,8 +33,9 @@ export interface Flow {
   queue: Waiting[];
   /** The first of `queue` that is not taken. */
   head: number;
-  /** Tickets of `queue` that are still wanted. */
+  /** Tickets of `queue` that are still wanted, and what they cost together. */
   live: number;
+  cost: number;
   /** When its first ticket came, among all tickets. */
   order: number;
   place: number;
@@ -40,17 +45,31 @@ export interface Flow {
 export interface Flows {
   /** Tickets that wait. */
   readonly size: number;
-  /** A new ticket, to be dropped after its deadline or `maxWaitMs`. `at` never goes back. */
-  add(ticket: Ticket, at: Ms, maxWaitMs: Ms): Waiting;
+  /** What they cost together. */
+  readonly cost: number;
+  /** Tenants that wait. */
+  readonly active: number;
+  /** Start tag of the last ticket taken. */
+  readonly clock: number;
+  /** A new ticket, to be dropped at `until`. `at` never goes back. */
+  add(ticket: Ticket, at: Ms, until: Ms): Waiting;
+  /** The ticket that `take` would take. */
+  next(at: Ms): Waiting | undefined;
   /** The next ticket; its tenant is charged. */
-  take(): Waiting | undefined;
+  take(at: Ms): Waiting | undefined;
   /** Takes a ticket out without charge. */
   drop(waiting: Waiting): void;
   /** A ticket whose time is over, taken out without charge. */
   takeExpired(at: Ms): Waiting | undefined;
   nextExpiryAt(): Ms | null;
   /** A call of the flow cost so much more (or less) than it was charged. */
-  correct(flow: Flow, tokens: number): void;
+  correct(flow: Flow, cost: number): void;
+  /** The start tag that a new ticket of this tenant would get. */
+  tagOf(tenant: string): number;
+  /** How many tickets of this tenant wait. */
+  waitingOf(tenant: string): number;
+  /** The newest ticket of the tenant that waits with the most, when that is more than `than`. */
+  newestOfLongest(than: number): Waiting | undefined;
   oldestWait(at: Ms): Ms;
 }
 
@@ -58,6 +77,8 @@ export interface Flows {
 const REMEMBERED = 10_000;
 /** A queue this long whose tickets are mostly gone is cleaned. */
 const CLEAN_FROM = 64;
+/** A tenant whose first ticket has waited this share of its time is served from its newest: the old ones are as good as lost. */
+const STALE = 0.8;
 
 /** A ticket's cost as an integer above 0. */
 export function chargeOf(cost: number): number {
@@ -71,19 +92,18 @@ export function chargeOf(cost: number): number {
 export function createFlows(): Flows {
   const flows = new Map<string, Flow>();
   const active = createHeap<Flow>((a, b) => a.start < b.start || (a.start === b.start && a.order < b.order));
-  /** Tickets whose own deadline comes before their patience ends. */
-  const deadlines = createHeap<Waiting>((a, b) => a.until < b.until || (a.until === b.until && a.order < b.order));
-  /** All others: patience is the same for all, so they end in the order in which they came. */
-  const patience = createFifo();
+  const longest = createLongest<Flow>();
+  const patience = createPatience<Waiting>();
   let clock = 0;
   let order = 0;
   let size = 0;
+  let cost = 0;
   let forgetAt = REMEMBERED;
 
   function flowOf(tenant: string): Flow {
     let flow = flows.get(tenant);
     if (flow === undefined) {
-      flow = { tenant, start: 0, finish: 0, queue: [], head: 0, live: 0, order: 0, place: -1 };
+      flow = { tenant, start: 0, finish: 0, queue: [], head: 0, live: 0, cost: 0, order: 0, place: -1 };
       flows.set(tenant, flow);
       if (flows.size >= forgetAt) forgetIdle();
     }
@@ -98,30 +118,45 @@ export function createFlows(): Flows {
     forgetAt = Math.max(REMEMBERED, flows.size * 2);
   }
 
-  /** The flow's first ticket that is still wanted; a flow without one leaves the heap. */
+  /** Puts the flow where its first ticket that is still wanted belongs; a flow without one leaves the heap. */
   function settleFirst(flow: Flow): void {
-    while (flow.queue[flow.head]?.gone === true) flow.head++;
-    const waiting = flow.queue[flow.head];
-    if (waiting === undefined) {
-      flow.queue = [];
+    const { queue } = flow;
+    while (flow.head < queue.length && (queue[flow.head] as Waiting).gone) flow.head++;
+    if (flow.head === queue.length) {
+      queue.length = 0;
       flow.head = 0;
       active.remove(flow);
       return;
     }
-    flow.order = waiting.order;
+    flow.order = (queue[flow.head] as Waiting).order;
     active.moved(flow);
-    if (flow.queue.length > CLEAN_FROM && flow.queue.length > flow.live * 2) {
-      flow.queue = flow.queue.filter((w) => !w.gone);
+    if (queue.length > CLEAN_FROM && queue.length > flow.live * 2) {
+      flow.queue = queue.filter((w) => !w.gone);
       flow.head = 0;
     }
   }
 
+  function newestOf(flow: Flow): Waiting | undefined {
+    const { queue } = flow;
+    while (queue.length > flow.head && (queue[queue.length - 1] as Waiting).gone) queue.pop();
+    return queue[queue.length - 1];
+  }
+
+  function nextOf(flow: Flow, at: Ms): Waiting | undefined {
+    const first = flow.queue[flow.head];
+    if (first === undefined || flow.live === 1) return first;
+    return at - first.since > STALE * (first.until - first.since) ? newestOf(flow) : first;
+  }
+
   function leave(waiting: Waiting): void {
+    const { flow } = waiting;
     waiting.gone = true;
     size--;
-    if (waiting.place >= 0) deadlines.remove(waiting);
-    else patience.left();
-    waiting.flow.live--;
+    cost -= waiting.cost;
+    patience.remove(waiting);
+    flow.live--;
+    flow.cost -= waiting.cost;
+    longest.moved(flow, flow.live + 1);
   }
 
   function drop(waiting: Waiting): void {
@@ -129,36 +164,41 @@ export function createFlows(): Flows {
     settleFirst(waiting.flow);
   }
 
-  /** The ticket whose time is over first. */
-  function nextToExpire(): Waiting | undefined {
-    const a = deadlines.peek();
-    const b = patience.peek();
-    return a === undefined || (b !== undefined && b.until < a.until) ? b : a;
-  }
-
   return {
     get size() {
       return size;
     },
-    add(ticket, at, maxWaitMs) {
+    get cost() {
+      return cost;
+    },
+    get active() {
+      return active.size;
+    },
+    get clock() {
+      return clock;
+    },
+    add(ticket, at, until) {
       const flow = flowOf(ticket.tenant);
-      const until = Math.min(at + maxWaitMs, ticket.deadlineAt ?? Infinity);
+      const charge = chargeOf(ticket.cost);
       const waiting: Waiting = {
         ticket,
-        cost: chargeOf(ticket.cost),
+        cost: charge,
         since: at,
         until,
         order: order++,
         flow,
         place: -1,
         gone: false,
-        granted: false,
+        grantedAt: -1,
+        preempted: false,
       };
       flow.queue.push(waiting);
       flow.live++;
+      flow.cost += charge;
+      longest.moved(flow, flow.live - 1);
       size++;
-      if (until < at + maxWaitMs) deadlines.push(waiting);
-      else patience.push(waiting);
+      cost += charge;
+      patience.add(waiting);
       if (flow.place === -1) {
         flow.start = Math.max(clock, flow.finish);
         flow.order = waiting.order;
@@ -166,9 +206,13 @@ export function createFlows(): Flows {
       }
       return waiting;
     },
-    take() {
+    next(at) {
       const flow = active.peek();
-      const waiting = flow?.queue[flow.head];
+      return flow === undefined ? undefined : nextOf(flow, at);
+    },
+    take(at) {
+      const flow = active.peek();
+      const waiting = flow === undefined ? undefined : nextOf(flow, at);
       if (flow === undefined || waiting === undefined) return undefined;
       clock = flow.start;
       flow.finish = flow.start + waiting.cost;
@@ -181,18 +225,29 @@ export function createFlows(): Flows {
       if (!waiting.gone) drop(waiting);
     },
     takeExpired(at) {
-      const waiting = nextToExpire();
+      const waiting = patience.peek();
       if (waiting === undefined || waiting.until > at) return undefined;
       drop(waiting);
       return waiting;
     },
-    nextExpiryAt: () => nextToExpire()?.until ?? null,
-    correct(flow, tokens) {
+    nextExpiryAt: () => patience.peek()?.until ?? null,
+    correct(flow, more) {
       // What is given back never lifts a flow over those that wait now.
-      flow.finish = Math.max(clock, flow.finish + tokens);
+      flow.finish = Math.max(clock, flow.finish + more);
       if (flow.place === -1) return;
       flow.start = flow.finish;
       active.moved(flow);
+    },
+    tagOf(tenant) {
+      const flow = flows.get(tenant);
+      if (flow === undefined) return clock;
+      return flow.place === -1 ? Math.max(clock, flow.finish) : flow.start + flow.cost;
+    },
+    waitingOf: (tenant) => flows.get(tenant)?.live ?? 0,
+    newestOfLongest(than) {
+      const flow = longest.peek();
+      if (flow === undefined || flow.live <= than) return undefined;
+      return newestOf(flow);
     },
     oldestWait(at) {
       let oldest = at;
@@ -201,29 +256,6 @@ export function createFlows(): Flows {
         if (waiting !== undefined && waiting.since < oldest) oldest = waiting.since;
       }
       return at - oldest;
-    },
-  };
-}
-
-/** Tickets in the order in which they came; those that are gone are passed over, and cleaned away when they are most. */
-function createFifo(): { push(w: Waiting): void; peek(): Waiting | undefined; left(): void } {
-  let items: Waiting[] = [];
-  let head = 0;
-  let live = 0;
-  return {
-    push(waiting) {
-      items.push(waiting);
-      live++;
-    },
-    peek() {
-      while (items[head]?.gone === true) head++;
-      return items[head];
-    },
-    left() {
-      live--;
-      if (items.length <= CLEAN_FROM || items.length <= live * 2) return;
-      items = items.filter((waiting) => !waiting.gone);
-      head = 0;
     },
   };
 }

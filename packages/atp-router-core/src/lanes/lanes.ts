@@ -1,98 +1,37 @@
 import type { Lane, Ms } from "../model/index.js";
-import { chargeOf, createFlows } from "./flows.js";
-import type { Flows, Waiting } from "./flows.js";
-import { defaultWeights, laneNames, stepsOf } from "./weights.js";
+import { chargeOf } from "./flows.js";
+import type { Waiting } from "./flows.js";
+import { addTo, bookOf, createPool, keptFrom, nextBook, outlookOf, release, takeFrom } from "./pool.js";
+import type { Book, Pool } from "./pool.js";
+import { dueAt, victimFor } from "./preempt.js";
+import { createTally } from "./tally.js";
+import type { LaneOutcome, Lanes, LanesConfig, Outlook, ShedReason } from "./values.js";
+import { lanesView } from "./view.js";
+import { defaultWeights, stepsOf } from "./weights.js";
 
-/** How a router's slots are shared out. */
-export interface LanesConfig {
-  /** Calls that run at once. */
-  readonly slots: number;
-  /** Slots that only this lane may take. One slot is left to the others, whatever is reserved. @default gold 1 when there are more slots than one */
-  readonly reserved?: Partial<Record<Lane, number>>;
-  /** @default gold 8, silver 3, bronze 1 */
-  readonly weights?: Readonly<Record<Lane, number>>;
-  /** Tickets a lane may queue. @default 1000 */
-  readonly maxQueued?: number;
-  /** How long a ticket may wait. @default 30000 */
-  readonly maxWaitMs?: number;
-}
-
-/** A call that wants a slot. */
-export interface Ticket {
-  readonly id: string;
-  readonly lane: Lane;
-  readonly tenant: string;
-  /** Expected tokens: what its tenant is charged, corrected when it ends. */
-  readonly cost: number;
-  readonly deadlineAt?: Ms;
-}
-
-/** What became of a ticket. */
-export type LaneOutcome =
-  | { readonly t: "granted"; readonly id: string; readonly waitedMs: Ms }
-  | {
-      readonly t: "shed";
-      readonly id: string;
-      readonly reason: "queue_full" | "deadline" | "timeout";
-      readonly retryAfterMs: Ms;
-    };
-
-/** One lane as it is now. */
-export interface LaneState {
-  readonly weight: number;
-  readonly queued: number;
-  readonly running: number;
-  /** Since the router started. */
-  readonly granted: number;
-  readonly shed: number;
-  readonly oldest_wait_ms: Ms;
-}
-
-/** All lanes as they are now. */
-export interface LanesView {
-  readonly slots: number;
-  readonly running: number;
-  readonly lanes: Readonly<Record<Lane, LaneState>>;
-}
-
-/** Lanes in front of a number of slots. Plain state behind synchronous operations; each tells what it granted or shed. */
-export interface Lanes {
-  /** A ticket wants a slot. One whose id is in use already is not taken again. */
-  enqueue(ticket: Ticket, at: Ms): readonly LaneOutcome[];
-  /** A granted ticket's call ended. @param actualCost what it really cost, in the unit of `cost`; absent: as expected */
-  release(id: string, at: Ms, actualCost?: number): readonly LaneOutcome[];
-  /** A ticket that still waits is not wanted any more; it is charged nothing. */
-  cancel(id: string, at: Ms): readonly LaneOutcome[];
-  /** Sheds tickets whose time is over. */
-  expire(at: Ms): readonly LaneOutcome[];
-  /** When `expire` has something to shed, unless more comes; null with empty queues. */
-  nextExpiryAt(): Ms | null;
-  view(at: Ms): LanesView;
-}
-
-interface Book {
-  readonly lane: Lane;
-  readonly flows: Flows;
-  readonly weight: number;
-  /** What one token adds to its tags. */
-  readonly step: number;
-  readonly reserved: number;
-  start: number;
-  finish: number;
-  running: number;
-  granted: number;
-  shed: number;
-  /** How long the last granted ticket waited. */
-  lastWaitMs: Ms;
-}
-
-/** A client that was shed comes back no sooner. */
+/** The pool of tickets that name no adapter. */
+const NO_ADAPTER = "";
+/** A client that was shed comes back no sooner while nothing is known of how fast calls run, and never sooner than the second. */
 const MIN_RETRY_MS = 1_000;
+const LEAST_RETRY_MS = 10;
+/** A ticket is let in when it would wait at most this share of what it may: what is foreseen is not exact. */
+const LET_IN_SHARE = 0.6;
+/** Nobody is shed for having waited less. */
+const LEAST_PATIENCE_MS = 20;
+const defaultWaitShare = { gold: 0.5, silver: 0.5, bronze: 0.5 };
+
+/** A ticket that has its place. */
+interface Held {
+  readonly waiting: Waiting;
+  readonly pool: Pool;
+  readonly book: Book;
+}
 
 /**
- * Two levels of start-time fair queueing (Goyal, Vin, Cheng, 1996): lanes by weight, then tenants by tokens. A flow is charged
- * when its ticket is granted, never when it is dropped, and corrected by what the call really cost; a flow that comes back
- * starts at the clock of its level, so that nobody saves up.
+ * Two levels of start-time fair queueing (Goyal, Vin, Cheng, 1996) in front of each adapter: lanes by weight, then tenants by cost. A
+ * flow is charged when its ticket is granted, never when it is dropped, and corrected by what the call really cost; a flow that
+ * comes back starts at the clock of its level, so that nobody saves up. Where adapters share the router's slots, lanes share them
+ * by the same rule.
  *
  * @throws RangeError when a weight is not above 0.
  */
@@ -102,157 +41,214 @@ export function createLanes(config: LanesConfig): Lanes {
   const steps = stepsOf(weights);
   const maxQueued = config.maxQueued ?? 1_000;
   const maxWaitMs = config.maxWaitMs ?? 30_000;
+  const waitShare = config.waitShare ?? defaultWaitShare;
   const reserved = config.reserved ?? { gold: slots > 1 ? 1 : 0 };
-  const books = laneNames.map(
-    (lane): Book => ({
-      lane,
-      flows: createFlows(),
-      weight: weights[lane],
-      step: steps[lane],
-      reserved: reserved[lane] ?? 0,
-      start: 0,
-      finish: 0,
-      running: 0,
-      granted: 0,
-      shed: 0,
-      lastWaitMs: 0,
-    }),
-  );
-  const tickets = new Map<string, Waiting>();
-  let clock = 0;
+  const preempts = config.preempt ?? true;
+  const pools = new Map<string, Pool>();
+  const tickets = new Map<string, Held>();
+  const tally = createTally(weights, reserved);
   let running = 0;
 
-  function bookOf(lane: Lane): Book {
-    return books[laneNames.indexOf(lane)] as Book;
+  function poolOf(adapter: string): Pool {
+    let pool = pools.get(adapter);
+    if (pool === undefined) {
+      pool = createPool({ weights, steps, reserved }, slots);
+      pools.set(adapter, pool);
+    }
+    return pool;
   }
 
-  /** Slots that other lanes have kept for themselves and do not use. */
-  function keptFrom(book: Book): number {
-    let kept = 0;
-    for (const other of books) if (other !== book) kept += Math.max(0, other.reserved - other.running);
-    return Math.min(kept, slots - 1);
-  }
+  const mayRun = (lane: Lane): boolean => running + keptFrom(lane, tally.lanes, slots) < slots;
 
-  function nextBook(): Book | undefined {
-    let best: Book | undefined;
-    for (const book of books) {
-      if (book.flows.size === 0 || running + keptFrom(book) >= slots) continue;
-      if (best === undefined || book.start < best.start) best = book;
+  /** The lane and pool that go next: of each pool the lane whose turn it is there, of these the lane whose turn it is here. */
+  function nextUp(): { readonly pool: Pool; readonly book: Book } | undefined {
+    if (running >= slots) return undefined;
+    let best: { readonly pool: Pool; readonly book: Book; readonly order: number } | undefined;
+    for (const pool of pools.values()) {
+      const book = nextBook(pool, mayRun);
+      if (book === undefined) continue;
+      if (pools.size === 1) return { pool, book };
+      const order = book.flows.next(-Infinity)?.order ?? 0;
+      if (best !== undefined) {
+        const a = tally.startOf(book.lane);
+        const b = tally.startOf(best.book.lane);
+        if (a > b || (a === b && order > best.order)) continue;
+      }
+      best = { pool, book, order };
     }
     return best;
   }
 
   function dispatch(at: Ms, out: LaneOutcome[]): void {
-    while (running < slots) {
-      const book = nextBook();
-      if (book === undefined) return;
+    for (let up = nextUp(); up !== undefined; up = nextUp()) {
+      const { pool, book } = up;
       // Nothing starts after its time, though nobody has looked since.
-      if (expireIn(book, at, out)) continue;
-      const waiting = book.flows.take();
+      if (expireIn(pool, book, at, out)) continue;
+      const next = book.flows.next(at);
+      if (next === undefined) return;
+      if (isHopeless(pool, next, at)) {
+        book.flows.drop(next);
+        shed(pool, next, "deadline", at, out);
+        continue;
+      }
+      const waiting = takeFrom(pool, book, at);
       if (waiting === undefined) return;
-      clock = Math.max(clock, book.start);
-      book.finish = book.start + waiting.cost * book.step;
-      book.start = book.finish;
-      book.running++;
-      book.granted++;
-      book.lastWaitMs = at - waiting.since;
       running++;
-      waiting.granted = true;
-      out.push({ t: "granted", id: waiting.ticket.id, waitedMs: book.lastWaitMs });
+      tally.granted(book.lane, waiting, steps[book.lane]);
+      out.push({ t: "granted", id: waiting.ticket.id, waitedMs: at - waiting.since });
+    }
+    if (preempts) makeRoom(at, out);
+  }
+
+  /** A call that had to wait and would most likely end after its deadline is not begun. One that need not wait may try. */
+  function isHopeless(pool: Pool, { ticket, cost, since }: Waiting, at: Ms): boolean {
+    const { costPerMs } = pool.speed;
+    if (ticket.deadlineAt === undefined || costPerMs === undefined || since === at) return false;
+    return at + cost / costPerMs > ticket.deadlineAt;
+  }
+
+  function makeRoom(at: Ms, out: LaneOutcome[]): void {
+    for (const pool of pools.values()) {
+      const isFull = running >= slots;
+      if (!isFull && pool.running < pool.limit) continue;
+      const victim = isFull ? victimFor(pool, pools.values(), slots, at) : victimFor(pool, [pool], pool.limit, at);
+      if (victim === undefined) continue;
+      victim.preempted = true;
+      tally.preempted("bronze");
+      out.push({ t: "preempted", id: victim.ticket.id });
     }
   }
 
-  function shed(
-    book: Book,
-    id: string,
-    reason: Extract<LaneOutcome, { t: "shed" }>["reason"],
-    out: LaneOutcome[],
-  ): void {
-    book.shed++;
-    const retryAfterMs = Math.min(maxWaitMs, Math.max(MIN_RETRY_MS, book.lastWaitMs));
-    out.push({ t: "shed", id, reason, retryAfterMs });
+  function shed(pool: Pool, waiting: Waiting, reason: ShedReason, at: Ms, out: LaneOutcome[]): void {
+    const { id, lane, tenant } = waiting.ticket;
+    tickets.delete(id);
+    out.push(refusal(id, pool, lane, tenant, reason, (waiting.ticket.deadlineAt ?? Infinity) - at, at));
   }
 
-  function expireIn(book: Book, at: Ms, out: LaneOutcome[]): boolean {
+  function refusal(
+    id: string,
+    pool: Pool,
+    lane: Lane,
+    tenant: string,
+    reason: ShedReason,
+    ttlMs: Ms,
+    at: Ms,
+  ): LaneOutcome {
+    tally.shed(lane, reason);
+    const book = bookOf(pool, lane);
+    const { waitMs } = outlookOf(pool, book, tenant, slots, at, 0);
+    // A full lane has a place again when the next of this tenant's is served; else the wait must be one that is let in.
+    const room =
+      reason === "queue_full"
+        ? waitMs / (1 + book.flows.waitingOf(tenant))
+        : waitMs - patienceMs(lane, ttlMs) * LET_IN_SHARE;
+    const known = waitMs === 0 ? MIN_RETRY_MS : Math.max(LEAST_RETRY_MS, room);
+    return { t: "shed", id, reason, retryAfterMs: Math.min(maxWaitMs, known) };
+  }
+
+  function patienceMs(lane: Lane, ttlMs: Ms): Ms {
+    return Math.min(maxWaitMs, Math.max(LEAST_PATIENCE_MS, ttlMs * waitShare[lane]), Math.max(0, ttlMs));
+  }
+
+  function expireIn(pool: Pool, book: Book, at: Ms, out: LaneOutcome[]): boolean {
     let any = false;
     for (let late = book.flows.takeExpired(at); late !== undefined; late = book.flows.takeExpired(at)) {
-      const { ticket } = late;
-      tickets.delete(ticket.id);
-      book.lastWaitMs = at - late.since;
-      shed(book, ticket.id, (ticket.deadlineAt ?? Infinity) <= at ? "deadline" : "timeout", out);
+      shed(pool, late, (late.ticket.deadlineAt ?? Infinity) <= at ? "deadline" : "timeout", at, out);
       any = true;
     }
     return any;
   }
 
+  /** A full lane: the newest ticket of whoever waits with the most makes room, which may be the one that comes. */
+  function makePlace(pool: Pool, book: Book, tenant: string, at: Ms, out: LaneOutcome[]): boolean {
+    let queued = 0;
+    for (const other of pools.values()) queued += bookOf(other, book.lane).flows.size;
+    if (queued < maxQueued) return true;
+    for (const other of pools.values()) if (expireIn(other, bookOf(other, book.lane), at, out)) return true;
+    const longest = book.flows.newestOfLongest(book.flows.waitingOf(tenant) + 1);
+    if (longest === undefined) return false;
+    book.flows.drop(longest);
+    shed(pool, longest, "queue_full", at, out);
+    return true;
+  }
+
   return {
     enqueue(ticket, at) {
       const out: LaneOutcome[] = [];
-      const book = bookOf(ticket.lane);
       if (tickets.has(ticket.id)) return out;
-      if ((ticket.deadlineAt ?? Infinity) <= at) {
-        shed(book, ticket.id, "deadline", out);
+      const pool = poolOf(ticket.adapter ?? NO_ADAPTER);
+      const book = bookOf(pool, ticket.lane);
+      const ttlMs = (ticket.deadlineAt ?? Infinity) - at;
+      const { id, lane, tenant } = ticket;
+      if (ttlMs <= 0) {
+        out.push(refusal(id, pool, lane, tenant, "deadline", ttlMs, at));
         return out;
       }
-      if (book.flows.size >= maxQueued && !expireIn(book, at, out)) {
-        shed(book, ticket.id, "queue_full", out);
+      if (!makePlace(pool, book, tenant, at, out)) {
+        out.push(refusal(id, pool, lane, tenant, "queue_full", ttlMs, at));
         return out;
       }
-      if (book.flows.size === 0) book.start = Math.max(clock, book.finish);
-      tickets.set(ticket.id, book.flows.add(ticket, at, maxWaitMs));
+      const waiting = addTo(pool, book, ticket, at, at + patienceMs(lane, ttlMs));
+      tickets.set(id, { waiting, pool, book });
       dispatch(at, out);
       return out;
     },
     release(id, at, actualCost) {
       const out: LaneOutcome[] = [];
-      const waiting = tickets.get(id);
-      if (waiting === undefined || !waiting.granted) return out;
+      const held = tickets.get(id);
+      if (held === undefined || held.waiting.grantedAt < 0) return out;
+      const { waiting, pool, book } = held;
       tickets.delete(id);
       running--;
-      const book = bookOf(waiting.ticket.lane);
-      book.running--;
-      const correction = actualCost === undefined ? 0 : chargeOf(actualCost) - waiting.cost;
-      if (correction !== 0) {
-        book.flows.correct(waiting.flow, correction);
-        book.finish = Math.max(clock, book.finish + correction * book.step);
-        if (book.flows.size > 0) book.start = book.finish;
-      }
+      const actual = actualCost === undefined ? waiting.cost : chargeOf(actualCost);
+      release(pool, book, waiting, actual, at);
+      tally.released(book.lane, waiting, actual, steps[book.lane]);
       dispatch(at, out);
       return out;
     },
     cancel(id, at) {
       const out: LaneOutcome[] = [];
-      const waiting = tickets.get(id);
-      if (waiting === undefined || waiting.granted) return out;
+      const held = tickets.get(id);
+      if (held === undefined || held.waiting.grantedAt >= 0) return out;
       tickets.delete(id);
-      bookOf(waiting.ticket.lane).flows.drop(waiting);
+      held.book.flows.drop(held.waiting);
       dispatch(at, out);
       return out;
     },
     expire(at) {
       const out: LaneOutcome[] = [];
-      for (const book of books) expireIn(book, at, out);
+      for (const pool of pools.values()) for (const book of pool.books) expireIn(pool, book, at, out);
       dispatch(at, out);
       return out;
     },
     nextExpiryAt() {
       let next = Infinity;
-      for (const { flows } of books) next = Math.min(next, flows.nextExpiryAt() ?? Infinity);
+      for (const pool of pools.values()) {
+        for (const { flows } of pool.books) next = Math.min(next, flows.nextExpiryAt() ?? Infinity);
+        if (preempts) next = Math.min(next, dueAt(pool));
+      }
       return next === Infinity ? null : next;
     },
-    view(at) {
-      const state = (lane: Lane): LaneState => {
-        const book = bookOf(lane);
-        return {
-          weight: book.weight,
-          queued: book.flows.size,
-          running: book.running,
-          granted: book.granted,
-          shed: book.shed,
-          oldest_wait_ms: book.flows.oldestWait(at),
-        };
-      };
-      return { slots, running, lanes: { gold: state("gold"), silver: state("silver"), bronze: state("bronze") } };
+    setLimit(adapter, limit, at) {
+      const out: LaneOutcome[] = [];
+      poolOf(adapter).limit = Math.max(1, Math.min(limit, slots));
+      dispatch(at, out);
+      return out;
     },
+    runningAt: (adapter) => pools.get(adapter)?.running ?? 0,
+    outlook(lane, tenant, at, ahead = 0) {
+      let best: Outlook | undefined;
+      for (const pool of pools.values()) {
+        const outlook = outlookOf(pool, bookOf(pool, lane), tenant, slots, at, ahead);
+        if (best === undefined || outlook.waitMs < best.waitMs) best = outlook;
+      }
+      return best ?? { waitMs: 0, serviceMs: 0 };
+    },
+    patienceMs,
+    countShed: (lane, reason) => tally.shed(lane, reason),
+    view: (at) =>
+      lanesView({ slots, running, pools, tally }, at, (pool, lane) => {
+        return outlookOf(pool, bookOf(pool, lane), "", slots, at, 0).waitMs;
+      }),
   };
 }

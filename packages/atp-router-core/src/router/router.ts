@@ -196,7 +196,7 @@ export function createRouterMachine(config: {
       if (ticket === undefined) continue;
       if (outcome.t === "granted") {
         toStream({ t: "lane.granted", at, key: ticket.key, leg: ticket.leg, waitedMs: outcome.waitedMs }, out);
-      } else {
+      } else if (outcome.t === "shed") {
         tickets.delete(outcome.id);
         const { reason, retryAfterMs } = outcome;
         toStream({ t: "lane.shed", at, key: ticket.key, leg: ticket.leg, reason, retryAfterMs }, out);
