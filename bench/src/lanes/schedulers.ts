@@ -10,7 +10,7 @@ export function ours(hands: Hands): Scheduler {
   const gate = createGate(lanes, 1);
   const attempts = new Map<string, Attempt>();
 
-  function tell(outcomes: readonly LaneOutcome[], at: number): void {
+  function tell(outcomes: readonly LaneOutcome[]): void {
     for (const outcome of outcomes) {
       const attempt = attempts.get(outcome.id);
       if (attempt === undefined) throw new Error(`an outcome for ${outcome.id}, which is not there`);
@@ -34,14 +34,14 @@ export function ours(hands: Hands): Scheduler {
       gate.entered(lane, tenant);
       attempts.set(attempt.id, attempt);
       gate.arrived(lane, tenant);
-      tell(lanes.enqueue({ id: attempt.id, lane, tenant, cost, deadlineAt: attempt.at + ttlMs }, at), at);
+      tell(lanes.enqueue({ id: attempt.id, lane, tenant, cost, deadlineAt: attempt.at + ttlMs }, at));
     },
     done(attempt, at, cost) {
       attempts.delete(attempt.id);
-      tell(lanes.release(attempt.id, at, cost), at);
+      tell(lanes.release(attempt.id, at, cost));
     },
     wakeAt: () => lanes.nextExpiryAt() ?? Infinity,
-    wake: (at) => tell(lanes.expire(at), at),
+    wake: (at) => tell(lanes.expire(at)),
   };
 }
 
