@@ -111,24 +111,56 @@ export async function runAdapter(
   build: Adapter | ((env: Environment) => Adapter | Promise<Adapter>),
   env: Environment = process.env,
 ): Promise<ServedAdapter> {
+  const [served] = await runAdapters(
+    async () => [{ adapter: typeof build === "function" ? await build(env) : build }],
+    env,
+  );
+  return served as ServedAdapter;
+}
+
+/** An adapter of a process that has several. */
+export interface AdapterAtPort {
+  readonly adapter: Adapter;
+  /** 0 takes a free one. @default `PORT` */
+  readonly port?: number;
+}
+
+/**
+ * Runs several adapters as this process, each at a port of its own, as {@link runAdapter} runs one: a line `listening on` for
+ * each, in their order, once all are ready; a signal drains all of them.
+ */
+export async function runAdapters(
+  build: (env: Environment) => readonly AdapterAtPort[] | Promise<readonly AdapterAtPort[]>,
+  env: Environment = process.env,
+): Promise<readonly ServedAdapter[]> {
   try {
-    const config = readProcessConfig(env);
-    const adapter = typeof build === "function" ? await build(env) : build;
-    const log = jsonLogger({ level: config.logLevel, base: { adapter: adapter.name } });
-    const { logLevel: _level, ...serving } = config;
-    const served = await serveAdapter(adapter, { ...serving, log }).catch((thrown: unknown) => {
-      throw listenError(thrown, config);
-    });
-    log.info("ready", { url: served.url, tags: adapter.tags });
-    process.stdout.write(`listening on ${served.url}\n`);
-    return served;
+    const { logLevel, ...config } = readProcessConfig(env);
+    const all: ServedAdapter[] = [];
+    const closed = (signal: NodeJS.Signals): void => {
+      log.info("draining", { signal });
+      void Promise.all(all.map((served) => served.close())).then(() => process.exit(0));
+    };
+    const log = jsonLogger({ level: logLevel });
+    for (const { adapter, port = config.port } of await build(env)) {
+      const own = jsonLogger({ level: logLevel, base: { adapter: adapter.name } });
+      const serving = { ...config, port, handleSignals: false, log: own };
+      const served = await serveAdapter(adapter, serving).catch((thrown: unknown) => {
+        throw listenError(thrown, serving);
+      });
+      own.info("ready", { url: served.url, tags: adapter.tags });
+      all.push(served);
+    }
+    process.once("SIGTERM", closed);
+    process.once("SIGINT", closed);
+    process.stdout.write(all.map(({ url }) => `listening on ${url}\n`).join(""));
+    return all;
   } catch (thrown) {
     process.stderr.write(`${startFailure(thrown)}\n`);
     process.exit(1);
   }
 }
 
-function listenError(thrown: unknown, { host, port }: ProcessConfig): unknown {
+function listenError(thrown: unknown, { host, port }: Pick<ProcessConfig, "host" | "port">): unknown {
   const code = (thrown as { code?: unknown }).code;
   if (code === "EADDRINUSE") {
     return new ConfigError(`PORT ${String(port)} on ${host} is in use: set PORT to a free one, or to 0 for any`);
