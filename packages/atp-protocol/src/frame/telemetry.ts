@@ -41,5 +41,7 @@ export interface Telemetry {
   readonly window_left?: Window;
   /** The answer of an earlier equal request: nothing was debited. */
   readonly replayed?: boolean;
+  /** The answer was given again from a cache, and this is what it had cost. */
+  readonly cached?: { readonly tokens: number; readonly usd: number };
   readonly [other: string]: unknown;
 }

@@ -161,4 +161,5 @@ export const telemetry = z.looseObject({
   adapters: z.array(adapterTelemetry).optional(),
   window_left: window.optional(),
   replayed: z.boolean().optional(),
+  cached: z.looseObject({ tokens: uint, usd: uint }).optional(),
 });

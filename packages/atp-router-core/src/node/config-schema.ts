@@ -180,6 +180,14 @@ export const configSchema = z.strictObject({
       audit: z.strictObject({ file: z.string().min(1), key_file: z.string().min(1).optional() }).optional(),
     })
     .optional(),
+  /** Answers that are given again for equal questions of one tenant; absent: none are. */
+  cache: z
+    .strictObject({
+      ttl_s: positive,
+      max_answers: positive.optional(),
+      max_bytes: positive.optional(),
+    })
+    .optional(),
   redis: z
     .strictObject({
       /** Like REDIS_URL. */

@@ -88,6 +88,7 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
             ...(file.memory?.token === undefined ? {} : { token: file.memory.token }),
           }),
         }),
+    ...(file.cache === undefined ? {} : { cache: cacheOf(file.cache) }),
     ...(file.routes === undefined ? {} : { routes: file.routes.map(routeOf) }),
     ...(file.tenants === undefined ? {} : { tenants: tenantsOf(file.tenants) }),
     ...(file.lanes === undefined ? {} : { lanes: file.lanes as NonNullable<RouterConfig["lanes"]> }),
@@ -167,4 +168,16 @@ function limitsOf(file: NonNullable<ConfigFile["limits"]>): NonNullable<RouterCo
     if (value !== undefined) limits[own] = value;
   }
   return limits;
+}
+
+function cacheOf({
+  ttl_s,
+  max_answers,
+  max_bytes,
+}: NonNullable<ConfigFile["cache"]>): NonNullable<RouterConfig["cache"]> {
+  return {
+    ttlMs: ttl_s * 1_000,
+    ...(max_answers === undefined ? {} : { maxAnswers: max_answers }),
+    ...(max_bytes === undefined ? {} : { maxBytes: max_bytes }),
+  };
 }

@@ -13,7 +13,11 @@ import { openConnection } from "./connection.js";
 import type { Connection } from "./connection.js";
 import { allowTools } from "./default-policy.js";
 import { createEventLoop } from "./event-loop.js";
-import { createIdempotency } from "./idempotency.js";
+import { idempotencyRules, idempotentRun } from "./idempotency.js";
+import { cachedRun, cacheRules } from "./answer-cache.js";
+import { createSharedRuns } from "./shared-runs.js";
+import type { SharingSyn } from "./shared-runs.js";
+import type { StreamOutput } from "./host.js";
 import { explain } from "./explain.js";
 import type { Emit, StreamHost } from "./host.js";
 import { feedbackOf, learnedBy, learningOf } from "./learning.js";
@@ -102,7 +106,9 @@ export function createRouter(config: RouterConfig): Router {
   const authenticate: ConnectionTools["authenticate"] = (token) =>
     config.identity === undefined ? anyone : config.identity.authenticate(token === undefined ? {} : { token });
 
-  const idempotency = createIdempotency(clock, (event) => emit(event));
+  const keyed = createSharedRuns(clock, (event) => emit(event), idempotencyRules);
+  const cache =
+    config.cache === undefined ? undefined : createSharedRuns(clock, (event) => emit(event), cacheRules(config.cache));
 
   function aliasOf(session: string): string {
     let alias = aliases.get(session);
@@ -116,6 +122,30 @@ export function createRouter(config: RouterConfig): Router {
   function traceOf(key: StreamKey, task: Task, tenant: string, qos: Lane): StreamTrace | undefined {
     const { taskType, strategy, promptJson, trace } = task;
     return config.tracing?.stream({ key, tenant, qos, taskType, strategy, promptJson, ...trace });
+  }
+
+  /** Where a stream's answers go; undefined when a run that is known gives them. */
+  function shareRun(
+    o: Opened,
+    task: Task,
+    principal: Principal,
+    qos: Lane,
+    window: SharingSyn["window"],
+  ): StreamOutput | undefined {
+    const { key, ref, output } = o;
+    const syn = {
+      key,
+      ref,
+      output,
+      tenant: principal.tenant,
+      cancelsOnDrop: task.onDisconnect === "cancel",
+      qos,
+      window,
+    };
+    const same = idempotentRun(task, principal);
+    if (same !== undefined) return keyed.join({ ...syn, ...same });
+    const cached = cache === undefined ? undefined : cachedRun(task, principal);
+    return cache === undefined || cached === undefined ? output : cache.join({ ...syn, ...cached });
   }
 
   function open(o: Opened, principal: Principal): void {
@@ -134,20 +164,7 @@ export function createRouter(config: RouterConfig): Router {
     const at = clock.now();
     const window = fromWindow(o.frame.window, o.sessionLimits);
     const { key, ref } = o;
-    const { idempotencyKey } = task;
-    const output =
-      idempotencyKey === undefined || o.dryRun
-        ? o.output
-        : idempotency.join({
-            key,
-            ref,
-            idempotencyKey,
-            task,
-            principal,
-            qos,
-            window: toWindow(window),
-            output: o.output,
-          });
+    const output = o.dryRun ? o.output : shareRun(o, task, principal, qos, toWindow(window));
     if (output === undefined) return;
     hosts.set(o.key, {
       key,
@@ -244,7 +261,7 @@ export function createRouter(config: RouterConfig): Router {
     shared,
     clock,
     emit: (event) => {
-      if (!idempotency.takes(event)) emit(event);
+      if (!keyed.takes(event) && cache?.takes(event) !== true) emit(event);
     },
     observer,
     limits: wire,
@@ -263,7 +280,8 @@ export function createRouter(config: RouterConfig): Router {
     parted(key, to, from) {
       scopes.parted(from);
       const host = hosts.get(key);
-      if (!idempotency.moved(key, to.output) && host !== undefined) host.output = to.output;
+      if (keyed.moved(key, to.output) || cache?.moved(key, to.output) === true) return;
+      if (host !== undefined) host.output = to.output;
     },
     find: (tokenId) => sessions.find(tokenId),
     tokens: (session, valid) => sessions.tokens(session, valid),

@@ -14,6 +14,7 @@ import type {
   TracingPort,
 } from "../ports/index.js";
 import type { Redactor } from "../policy/redact.js";
+import type { AnswerCacheConfig } from "./answer-cache.js";
 import type { BudgetView } from "./budget-view.js";
 import type { Learned, LearningConfig } from "./learning.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
@@ -62,6 +63,8 @@ export interface RouterConfig {
   readonly ledger?: LedgerStore;
   /** @default everyone is the tenant `default` */
   readonly identity?: IdentityPort;
+  /** Gives answers again for equal questions. @default off */
+  readonly cache?: AnswerCacheConfig;
   /** Takes secrets and personal data out of prompts where policy says so. @default `redactText` of `atp-router-core/policy` */
   readonly redactor?: Redactor;
   /** The first route that matches a task wins. @default none */
