@@ -1,5 +1,5 @@
 /** Who is asked: what is known of adapters, the route table, and the plan. */
-export { matchRoute } from "./match.js";
+export { matchRoute, narrowRoute } from "./match.js";
 export type { NoPlan } from "./no-plan.js";
 export { planRoute } from "./plan.js";
 export type { PlanInput, PlanResult } from "./plan.js";

@@ -8,3 +8,10 @@ export function matchRoute(routes: readonly Route[], task: Task, qos: Lane): Rou
       (match.qos === undefined || match.qos === qos),
   );
 }
+
+/** A route to the adapters that a client names by `meta.adapters`, as far as its own route allows them. */
+export function narrowRoute(route: Route | undefined, named: unknown): Route | undefined {
+  if (!Array.isArray(named) || !named.every((name): name is string => typeof name === "string")) return route;
+  const adapters = route?.adapters === undefined ? named : named.filter((name) => route.adapters?.includes(name));
+  return { match: {}, ...route, adapters };
+}

@@ -1,11 +1,11 @@
 import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
 import { fromWindow, may, toWindow } from "../model/index.js";
-import type { Lane, Principal, Route, Task } from "../model/index.js";
+import type { Lane, Principal, Task } from "../model/index.js";
 import type { StreamTrace } from "../ports/index.js";
 import { redactText } from "../policy/redact.js";
 import { createRouterMachine } from "../router/index.js";
-import { matchRoute } from "../routing/index.js";
+import { matchRoute, narrowRoute } from "../routing/index.js";
 import type { StreamKey } from "../stream/index.js";
 import { budgetView } from "./budget-view.js";
 import type { BudgetView } from "./budget-view.js";
@@ -13,11 +13,7 @@ import { openConnection } from "./connection.js";
 import type { Connection } from "./connection.js";
 import { allowTools } from "./default-policy.js";
 import { createEventLoop } from "./event-loop.js";
-import { idempotencyRules, idempotentRun } from "./idempotency.js";
-import { cachedRun, cacheRules } from "./answer-cache.js";
-import { createSharedRuns } from "./shared-runs.js";
-import type { SharingSyn } from "./shared-runs.js";
-import type { StreamOutput } from "./host.js";
+import { createSharing } from "./sharing.js";
 import { explain } from "./explain.js";
 import type { Emit, StreamHost } from "./host.js";
 import { feedbackOf, learnedBy, learningOf } from "./learning.js";
@@ -106,9 +102,7 @@ export function createRouter(config: RouterConfig): Router {
   const authenticate: ConnectionTools["authenticate"] = (token) =>
     config.identity === undefined ? anyone : config.identity.authenticate(token === undefined ? {} : { token });
 
-  const keyed = createSharedRuns(clock, (event) => emit(event), idempotencyRules);
-  const cache =
-    config.cache === undefined ? undefined : createSharedRuns(clock, (event) => emit(event), cacheRules(config.cache));
+  const sharing = createSharing(clock, (event) => emit(event), config.cache);
 
   function aliasOf(session: string): string {
     let alias = aliases.get(session);
@@ -124,30 +118,6 @@ export function createRouter(config: RouterConfig): Router {
     return config.tracing?.stream({ key, tenant, qos, taskType, strategy, promptJson, ...trace });
   }
 
-  /** Where a stream's answers go; undefined when a run that is known gives them. */
-  function shareRun(
-    o: Opened,
-    task: Task,
-    principal: Principal,
-    qos: Lane,
-    window: SharingSyn["window"],
-  ): StreamOutput | undefined {
-    const { key, ref, output } = o;
-    const syn = {
-      key,
-      ref,
-      output,
-      tenant: principal.tenant,
-      cancelsOnDrop: task.onDisconnect === "cancel",
-      qos,
-      window,
-    };
-    const same = idempotentRun(task, principal);
-    if (same !== undefined) return keyed.join({ ...syn, ...same });
-    const cached = cache === undefined ? undefined : cachedRun(task, principal);
-    return cache === undefined || cached === undefined ? output : cache.join({ ...syn, ...cached });
-  }
-
   function open(o: Opened, principal: Principal): void {
     if (draining) throw new AtpError("EDRAINING", "The router shuts down. Ask again elsewhere.");
     const asked = parseTask(o.parse);
@@ -155,7 +125,7 @@ export function createRouter(config: RouterConfig): Router {
       throw new AtpError("EPOLICY", "These credentials may not run streams: they lack the scope `stream`.");
     const tenant = config.tenants?.[principal.tenant];
     const qos = lowered(lowered(o.parse.qos, tenant?.lanes), principal.lanes);
-    const route = narrowed(matchRoute(config.routes ?? [], asked, qos), asked.meta["adapters"]);
+    const route = narrowRoute(matchRoute(config.routes ?? [], asked, qos), asked.meta["adapters"]);
     // The client's own strategy wins over the route's.
     const task =
       asked.meta["strategy"] === undefined && route?.strategy !== undefined
@@ -164,7 +134,7 @@ export function createRouter(config: RouterConfig): Router {
     const at = clock.now();
     const window = fromWindow(o.frame.window, o.sessionLimits);
     const { key, ref } = o;
-    const output = o.dryRun ? o.output : shareRun(o, task, principal, qos, toWindow(window));
+    const output = o.dryRun ? o.output : sharing.share(o, task, principal, qos, toWindow(window));
     if (output === undefined) return;
     hosts.set(o.key, {
       key,
@@ -261,7 +231,7 @@ export function createRouter(config: RouterConfig): Router {
     shared,
     clock,
     emit: (event) => {
-      if (!keyed.takes(event) && cache?.takes(event) !== true) emit(event);
+      if (!sharing.takes(event)) emit(event);
     },
     observer,
     limits: wire,
@@ -280,8 +250,7 @@ export function createRouter(config: RouterConfig): Router {
     parted(key, to, from) {
       scopes.parted(from);
       const host = hosts.get(key);
-      if (keyed.moved(key, to.output) || cache?.moved(key, to.output) === true) return;
-      if (host !== undefined) host.output = to.output;
+      if (!sharing.moved(key, to.output) && host !== undefined) host.output = to.output;
     },
     find: (tokenId) => sessions.find(tokenId),
     tokens: (session, valid) => sessions.tokens(session, valid),
@@ -338,11 +307,4 @@ export function createRouter(config: RouterConfig): Router {
     },
     close,
   };
-}
-
-/** A route to the adapters that the client names by `meta.adapters`, as far as its own route allows them. */
-function narrowed(route: Route | undefined, named: unknown): Route | undefined {
-  if (!Array.isArray(named) || !named.every((name): name is string => typeof name === "string")) return route;
-  const adapters = route?.adapters === undefined ? named : named.filter((name) => route.adapters?.includes(name));
-  return { match: {}, ...route, adapters };
 }
