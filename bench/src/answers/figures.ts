@@ -1,7 +1,7 @@
 import { type Goal, goal, type Info, info, type Operator } from "../harness/report.js";
 import { type Column, baselineNames } from "./baselines.js";
 import { bootstrap, type Interval } from "./bootstrap.js";
-import { joined, spend } from "./spend.js";
+import { byRow, spend } from "./spend.js";
 import type { Part } from "./task-run.js";
 
 /** One point that the issue of answers aims at. */
@@ -84,8 +84,14 @@ function best(group: Group): Column & { readonly fit: number } {
     0,
   );
   return {
-    right: joined(parts.map((part) => of(part).right)),
-    usdMicros: joined(parts.map((part) => of(part).usdMicros)),
+    right: byRow(
+      parts,
+      parts.map((part) => of(part).right),
+    ),
+    usdMicros: byRow(
+      parts,
+      parts.map((part) => of(part).usdMicros),
+    ),
     fit: fit / rows,
   };
 }
@@ -98,6 +104,7 @@ export function atBudget(
   share: number,
 ): { readonly points: Interval; readonly cost: Interval; readonly gap: Interval; readonly accuracy: number } {
   const champion = best(group);
+  const all = group.folds.flat();
   const spent = group.folds.map((parts) => {
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
     const fit = parts.reduce(
@@ -109,9 +116,18 @@ export function atBudget(
     );
     return spend(parts, (MARGIN * share * fit) / rows / 100);
   });
-  const right = joined(spent.map((one) => one.right));
-  const usdMicros = joined(spent.map((one) => one.usdMicros));
-  const oracle = joined(group.folds.flat().map((part) => part.baselines.oracle.right));
+  const right = byRow(
+    all,
+    spent.flatMap((one) => one.right),
+  );
+  const usdMicros = byRow(
+    all,
+    spent.flatMap((one) => one.usdMicros),
+  );
+  const oracle = byRow(
+    all,
+    all.map((part) => part.baselines.oracle.right),
+  );
   return {
     points: bootstrap([right, champion.right], ([a = 0, b = 0]) => 100 * (a - b)),
     cost: bootstrap([usdMicros, champion.usdMicros], ([a = 0, b = 1]) => percent(a, b)),
@@ -147,9 +163,20 @@ export function baselineInfos(group: Group): Record<string, Info> {
   const parts = group.folds.flat();
   return Object.fromEntries(
     baselineNames.flatMap((name) => {
-      const right = name === "always best" ? champion.right : joined(parts.map((part) => part.baselines[name].right));
+      const right =
+        name === "always best"
+          ? champion.right
+          : byRow(
+              parts,
+              parts.map((part) => part.baselines[name].right),
+            );
       const usdMicros =
-        name === "always best" ? champion.usdMicros : joined(parts.map((part) => part.baselines[name].usdMicros));
+        name === "always best"
+          ? champion.usdMicros
+          : byRow(
+              parts,
+              parts.map((part) => part.baselines[name].usdMicros),
+            );
       return [
         [
           `${group.name}, ${name}: accuracy`,
@@ -175,9 +202,18 @@ const consensusAims: Readonly<Record<string, number>> = { "math-l5": 6, "mmlu-pr
 /** Everybody asked, cost ignored. */
 export function consensusGoals(group: Group): Goal[] {
   const parts = group.folds.flat();
-  const right = joined(parts.map((part) => part.consensus.right));
-  const majority = joined(parts.map((part) => part.baselines.majority.right));
-  const single = joined(parts.map((part) => part.baselines["always best"].right));
+  const right = byRow(
+    parts,
+    parts.map((part) => part.consensus.right),
+  );
+  const majority = byRow(
+    parts,
+    parts.map((part) => part.baselines.majority.right),
+  );
+  const single = byRow(
+    parts,
+    parts.map((part) => part.baselines["always best"].right),
+  );
   const over = (other: Float64Array): Interval => bootstrap([right, other], ([a = 0, b = 0]) => 100 * (a - b));
   const name = group.name;
   return [
@@ -203,10 +239,22 @@ export function consensusGoals(group: Group): Goal[] {
 /** The early stop over all tasks. */
 export function earlyGoals(groups: readonly Group[]): Goal[] {
   const parts = groups.flatMap((group) => group.folds.flat());
-  const right = joined(parts.map((part) => part.consensus.right));
-  const early = joined(parts.map((part) => part.consensus.earlyRight));
-  const calls = joined(parts.map((part) => part.consensus.earlyCalls));
-  const all = joined(parts.map((part) => new Float64Array(part.rows).fill(part.consensus.models)));
+  const right = byRow(
+    parts,
+    parts.map((part) => part.consensus.right),
+  );
+  const early = byRow(
+    parts,
+    parts.map((part) => part.consensus.earlyRight),
+  );
+  const calls = byRow(
+    parts,
+    parts.map((part) => part.consensus.earlyCalls),
+  );
+  const all = byRow(
+    parts,
+    parts.map((part) => new Float64Array(part.rows).fill(part.consensus.models)),
+  );
   const ratio = ([a = 0, b = 1]: readonly number[]): number => a / b;
   return [
     intervalGoal(

@@ -1,10 +1,10 @@
 import { allocate, drawOf, operatingPoint } from "atp-router-core/learning";
 import type { Part } from "./task-run.js";
 
-/** What a policy did with the rows of some parts, one list over all of them. */
+/** What a policy did with the rows of some parts: one list for each part. */
 export interface Spent {
-  readonly right: Float64Array;
-  readonly usdMicros: Float64Array;
+  readonly right: readonly Float64Array[];
+  readonly usdMicros: readonly Float64Array[];
 }
 
 /** A deficit or a surplus is made up for over so many requests. */
@@ -19,10 +19,9 @@ const ORDERS = 8;
  */
 export function spend(parts: readonly Part[], budgetUsdMicros: number): Spent {
   const total = parts.reduce((sum, part) => sum + part.rows, 0);
-  const starts = parts.map((_, p) => parts.slice(0, p).reduce((sum, part) => sum + part.rows, 0));
   const tasks = parts.map((part) => ({ policy: part.policy, share: part.rows / total }));
-  const right = new Float64Array(total);
-  const usdMicros = new Float64Array(total);
+  const right = parts.map((part) => new Float64Array(part.rows));
+  const usdMicros = parts.map((part) => new Float64Array(part.rows));
   for (let order = 0; order < ORDERS; order++) {
     const queue = parts.flatMap((part, p) =>
       part.ids.map((id, i) => ({ p, i, id, at: drawOf(`${order} order ${id}`) })),
@@ -38,21 +37,28 @@ export function spend(parts: readonly Part[], budgetUsdMicros: number): Spent {
       const index = point === undefined ? 0 : part.policy.points.indexOf(point);
       const paid = part.usdMicros[index * part.rows + i] ?? 0;
       spent += paid;
-      const to = (starts[p] ?? 0) + i;
-      usdMicros[to] = (usdMicros[to] ?? 0) + paid / ORDERS;
-      right[to] = (right[to] ?? 0) + (part.right[index * part.rows + i] ?? 0) / ORDERS;
+      const [paidSoFar, rightSoFar] = [usdMicros[p] as Float64Array, right[p] as Float64Array];
+      paidSoFar[i] = (paidSoFar[i] ?? 0) + paid / ORDERS;
+      rightSoFar[i] = (rightSoFar[i] ?? 0) + (part.right[index * part.rows + i] ?? 0) / ORDERS;
     });
   }
   return { right, usdMicros };
 }
 
-/** Several lists as one. */
-export function joined(lists: readonly Float64Array[]): Float64Array {
-  const all = new Float64Array(lists.reduce((sum, list) => sum + list.length, 0));
-  let at = 0;
-  for (const list of lists) {
-    all.set(list, at);
-    at += list.length;
-  }
-  return all;
+/**
+ * One member for each row of all parts: the mean of what stands for it. A row is scored once in every parting of the rows, and
+ * intervals are drawn over rows, not over scores.
+ */
+export function byRow(parts: readonly Part[], lists: readonly Float64Array[]): Float64Array {
+  const sums = new Map<string, { sum: number; count: number }>();
+  parts.forEach((part, p) => {
+    part.ids.forEach((id, i) => {
+      const key = `${part.task} ${id}`;
+      const one = sums.get(key) ?? { sum: 0, count: 0 };
+      one.sum += lists[p]?.[i] ?? 0;
+      one.count++;
+      sums.set(key, one);
+    });
+  });
+  return Float64Array.from(sums.values(), ({ sum, count }) => sum / count);
 }

@@ -61,17 +61,21 @@ export function runTask(request: TaskRequest): Part[] {
     const test = tableOf(fresh, models, prices);
     return [runPart(request, table, table.all, test, test.all, prices)];
   }
-  return foldsOf(rows, table.all, 5, "outer").map((fold) => {
-    const held = new Set(fold);
-    return runPart(
-      request,
-      table,
-      table.all.filter((row) => !held.has(row)),
-      table,
-      fold,
-      prices,
-    );
-  });
+  // One parting of a few hundred rows is luck: several are averaged.
+  const partings = rows.length > MANY_ROWS ? 1 : 3;
+  return Array.from({ length: partings }, (_, parting) => foldsOf(rows, table.all, 5, `outer ${parting}`))
+    .flat()
+    .map((fold) => {
+      const held = new Set(fold);
+      return runPart(
+        request,
+        table,
+        table.all.filter((row) => !held.has(row)),
+        table,
+        fold,
+        prices,
+      );
+    });
 }
 
 function runPart(
@@ -132,12 +136,14 @@ function runPart(
   };
 }
 
+const cascades = families.filter(({ rule }) => rule === "cascade");
+
 /**
  * Few rows cannot carry features of the prompt, and many need no redrawn sets of adapters to learn from: with as many rows fewer
  * sets a row give the same votes.
  */
 function familiesFor(many: boolean): readonly Family[] {
-  if (!many) return families.filter(({ votes }) => !votes.prompt);
+  if (!many) return [...cascades, { name: "cascade+pairs", rule: "cascade", votes: { ...plainVotes, pairs: true } }];
   const lean = { subsets: 6, iterations: 50, promptRidge: 10 };
   return families
     .filter(({ votes }) => votes.prompt)

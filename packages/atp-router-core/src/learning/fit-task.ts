@@ -143,6 +143,7 @@ function measure(
   price: number,
   weight: number,
   utility: Float64Array,
+  hits: Uint8Array,
   run: (row: number) => { readonly mask: number; readonly usdMicros: number },
 ): { readonly usdMicros: number; readonly accuracy: number } {
   let usdMicros = 0;
@@ -152,9 +153,33 @@ function measure(
     const hit = table.right[row * table.sets + done.mask] as number;
     usdMicros += done.usdMicros;
     right += hit;
+    hits[row] = hit;
     utility[row] = (utility[row] as number) + weight * (hit - done.usdMicros / price);
   }
   return { usdMicros, accuracy: right };
+}
+
+/** In standard errors. */
+const GUARD = 0.5;
+/**
+ * A rule's accuracy out of fold, less its standard error against the champion: of many rules the luckiest is seen as the best,
+ * and where it is not surely better the champion alone is to be preferred.
+ */
+function guardedAccuracy(data: Outcomes, rows: Int32Array, hits: Uint8Array, accuracy: number): number {
+  const width = data.adapters.length;
+  const totals = data.adapters.map((_, m) =>
+    rows.reduce((sum, row) => sum + (data.correct[row * width + m] as number), 0),
+  );
+  const champion = totals.indexOf(Math.max(...totals));
+  let sum = 0;
+  let square = 0;
+  for (const row of rows) {
+    const gap = (hits[row] as number) - (data.correct[row * width + champion] as number);
+    sum += gap;
+    square += gap * gap;
+  }
+  const mean = sum / rows.length;
+  return Math.max(0, accuracy - GUARD * Math.sqrt(Math.max(0, square / rows.length - mean * mean) / rows.length));
 }
 
 function tryCascades(
@@ -187,11 +212,12 @@ function tryCascades(
   const others = folds.map((_, f) => pooled(f));
   const utility = new Float64Array(data.rows);
   const points = prices.map((price): OperatingPoint => {
+    const hits = new Uint8Array(data.rows);
     let usdMicros = 0;
     let accuracy = 0;
     folds.forEach((fold, f) => {
       const best = bestCascade(others[f] ?? [], price);
-      const sums = measure(table, fold, price, 1 / prices.length, utility, (row) =>
+      const sums = measure(table, fold, price, 1 / prices.length, utility, hits, (row) =>
         runCascade(table, data, row, best?.order ?? [], best?.threshold ?? 1),
       );
       usdMicros += sums.usdMicros / rows.length;
@@ -204,7 +230,7 @@ function tryCascades(
       order,
       thresholds: order.slice(1).map(() => best?.threshold ?? (thresholds[0] as number)),
     };
-    return { usdMicros, accuracy, rule };
+    return { usdMicros, accuracy: guardedAccuracy(data, rows, hits, accuracy), rule };
   });
   return { family, points, utility };
 }
@@ -221,20 +247,22 @@ function tryValues(
   const solvers = valueSolvers(basis, data, rows, folds, family.ridge ?? 30);
   const utility = new Float64Array(data.rows);
   const points = prices.map((price): OperatingPoint => {
+    const hits = new Uint8Array(data.rows);
     let usdMicros = 0;
     let accuracy = 0;
     folds.forEach((fold, f) => {
       const solver = solvers.without[f];
       if (solver === undefined) return;
       const gains = fitGains(basis, solver, table, data, price);
-      const sums = measure(table, fold, price, 1 / prices.length, utility, (row) =>
+      const sums = measure(table, fold, price, 1 / prices.length, utility, hits, (row) =>
         runGains(basis, gains, table, data, row),
       );
       usdMicros += sums.usdMicros / rows.length;
       accuracy += sums.accuracy / rows.length;
     });
     const gains = fitGains(basis, solvers.all, table, data, price);
-    return { usdMicros, accuracy, rule: valueRule(gains, basis.mean, basis.deviation, price) };
+    const guarded = guardedAccuracy(data, rows, hits, accuracy);
+    return { usdMicros, accuracy: guarded, rule: valueRule(gains, basis.mean, basis.deviation, price) };
   });
   return { family, points, utility };
 }
