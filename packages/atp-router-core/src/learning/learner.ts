@@ -77,8 +77,10 @@ export interface Advice {
   readonly right: readonly number[];
   /** Who could be asked, best first. */
   readonly options: readonly Option[];
-  /** `explore`: to learn; `value`: by what it brings; `first`: nobody answered yet. */
-  readonly by: "explore" | "value" | "first";
+  /** `explore`: to learn; `value`: by what it brings; `first`: nobody answered yet; `policy`: by an imported policy. */
+  readonly by: "explore" | "value" | "first" | "policy";
+  /** The reason in a sentence, where the one who advises has one of its own. */
+  readonly why?: string;
   /** Share of the beliefs that would do the same: the chance of this decision. Asks every belief, so call it only for a record. */
   propensity(): number;
 }

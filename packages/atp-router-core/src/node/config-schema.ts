@@ -239,6 +239,8 @@ export const configSchema = z.strictObject({
       explore_first: uint.optional(),
       target_usd_micros: positive.optional(),
       value_usd_micros: z.record(z.string(), positive).optional(),
+      /** A fitted policy, checked at start: with `apply` it decides the task types that it knows. */
+      policy_file: z.string().min(1).optional(),
       /** Read at start, written at the end. */
       state_file: z.string().min(1).optional(),
       /** Decision records are appended here, one JSON line each. */

@@ -1,14 +1,16 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { checkPolicy } from "../learning/index.js";
 import type { LearningConfig, Router } from "../runtime/index.js";
 import type { ConfigFile } from "./config-schema.js";
 
 /**
  * What the key `learning` of a configuration asks for. Undefined: nothing is learned.
- * @throws Error in one line when the state file is there and cannot be read
+ * @throws Error in one line when the state file is there and cannot be read, or the policy file is no policy
  */
 export function learningFromConfig(given: ConfigFile["learning"]): LearningConfig | undefined {
   if (given === undefined || given.mode === "off") return undefined;
   const state = given.state_file === undefined ? undefined : readState(given.state_file);
+  const policy = given.policy_file === undefined ? undefined : readPolicy(given.policy_file);
   return {
     mode: given.mode ?? "observe",
     ...(given.priors === undefined ? {} : { priors: given.priors }),
@@ -16,8 +18,23 @@ export function learningFromConfig(given: ConfigFile["learning"]): LearningConfi
     ...(given.target_usd_micros === undefined ? {} : { targetUsdMicros: given.target_usd_micros }),
     ...(given.value_usd_micros === undefined ? {} : { valueUsdMicros: given.value_usd_micros }),
     ...(given.replica === undefined ? {} : { replica: given.replica }),
+    ...(policy === undefined ? {} : { policy }),
     ...(state === undefined ? {} : { state }),
   };
+}
+
+function readPolicy(path: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new Error(`learning.policy_file ${JSON.stringify(path)} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  const checked = checkPolicy(value);
+  if (!checked.ok) throw new Error(`learning.policy_file ${JSON.stringify(path)} is no policy: ${checked.problem}`);
+  return checked.policy;
 }
 
 function readState(path: string): unknown {

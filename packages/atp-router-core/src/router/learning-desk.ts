@@ -1,6 +1,7 @@
-import type { Advice, Learner, Offer, Question } from "../learning/index.js";
-import type { Lane } from "../model/index.js";
+import type { Advice, Aim, AnswerPolicy, Learner, Offer, PromptFeatures, Question } from "../learning/index.js";
+import type { Lane, Task } from "../model/index.js";
 import type { StreamKey } from "../stream/index.js";
+import { knowsTask, policyAdvice, promptOf } from "./policy-advice.js";
 
 /** Answers that wait for their readers' word; past it the oldest count as answers nobody judged. */
 const MAX_WAITING = 1_000;
@@ -12,6 +13,10 @@ export interface RouterLearning {
   readonly mode: "observe" | "apply";
   /** What a right answer is worth in a task, in micro-dollars; else what its lane says. */
   readonly valueUsdMicros?: Readonly<Record<string, number>>;
+  /** A fitted policy: it decides the task types that it knows, and the learner the others. */
+  readonly policy?: AnswerPolicy;
+  /** What a question may cost on average where a policy decides. @default none: a right answer's value decides */
+  readonly targetUsdMicros?: number;
   /** A uniform number in [0, 1) of a stream, the same whenever it is asked. */
   readonly draw: (key: StreamKey) => number;
 }
@@ -46,6 +51,8 @@ export interface LearningDesk {
       readonly paidUsdMicros: number;
       readonly offers: readonly Offer[];
       readonly dryRun: boolean;
+      readonly content: Task["content"];
+      readonly answered: readonly { readonly adapter: string; readonly outputTokens: number }[];
     },
   ): Advice;
   /** A stream ended, with answers or without any. */
@@ -57,7 +64,9 @@ export interface LearningDesk {
 }
 
 /** A desk of one router. */
-export function createLearningDesk({ learner, mode, valueUsdMicros, draw }: RouterLearning): LearningDesk {
+export function createLearningDesk(learning: RouterLearning): LearningDesk {
+  const { learner, mode, valueUsdMicros, draw, policy, targetUsdMicros } = learning;
+  const prompts = new Map<StreamKey, PromptFeatures>();
   const questions = new Map<StreamKey, Question>();
   const waiting = new Map<StreamKey, Ended>();
 
@@ -68,14 +77,23 @@ export function createLearningDesk({ learner, mode, valueUsdMicros, draw }: Rout
 
   return {
     applies: mode === "apply",
-    advise(key, { task, qos, offers, dryRun, ...seen }) {
+    advise(key, { task, qos, offers, dryRun, content, answered, ...seen }) {
       const value = valueUsdMicros?.[task] ?? laneValue[qos];
+      if (policy !== undefined && knowsTask(policy, task)) {
+        const prompt = prompts.get(key) ?? promptOf(content);
+        if (!dryRun) prompts.set(key, prompt);
+        const aim: Aim =
+          targetUsdMicros === undefined ? { priceOfErrorUsdMicros: value } : { budgetUsdMicros: targetUsdMicros };
+        const advice = policyAdvice(policy, { task, prompt, aim, draw: draw(key), ...seen, answered, offers });
+        if (advice !== undefined) return advice;
+      }
       const question = questions.get(key) ?? learner.begin(task, { valueUsdMicros: value, u: draw(key), dryRun });
       if (!dryRun) questions.set(key, question);
       return learner.advise(question, seen, offers);
     },
     ended(key, end, usdMicros) {
       questions.delete(key);
+      prompts.delete(key);
       learner.spent(usdMicros);
       if (end === undefined || end.groups.length + end.silent.length === 0) return;
       waiting.set(key, end);

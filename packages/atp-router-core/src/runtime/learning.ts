@@ -1,4 +1,4 @@
-import { createLearner, drawOf } from "../learning/index.js";
+import { checkPolicy, createLearner, drawOf } from "../learning/index.js";
 import type { AccuracyPrior, LearningState } from "../learning/index.js";
 import type { Feedback, RouterLearning } from "../router/index.js";
 
@@ -19,6 +19,11 @@ export interface LearningConfig {
   readonly targetUsdMicros?: number;
   /** What a right answer is worth, by task type. @default by lane: gold 100,000, silver 20,000, bronze 4,000 */
   readonly valueUsdMicros?: Readonly<Record<string, number>>;
+  /**
+   * A fitted policy, as `checkPolicy` takes it. With `apply` it decides the task types that it knows: at a right answer's value, or
+   * at `targetUsdMicros` a question. @default none
+   */
+  readonly policy?: unknown;
   /** What was exported before. @default nothing */
   readonly state?: unknown;
 }
@@ -30,7 +35,7 @@ export interface Learned {
   merge(state: unknown): void;
 }
 
-/** A router's learning as its machine takes it. @throws RangeError when the state is none */
+/** A router's learning as its machine takes it. @throws RangeError when the state or the policy is none */
 export function learningOf(config: LearningConfig, salt: string): RouterLearning {
   const { priors, exploreFirst, targetUsdMicros, valueUsdMicros } = config;
   const learner = createLearner({
@@ -42,9 +47,13 @@ export function learningOf(config: LearningConfig, salt: string): RouterLearning
     ...(targetUsdMicros === undefined ? {} : { targetUsdMicros }),
   });
   if (config.state !== undefined) learner.merge(config.state);
+  const policy = config.policy === undefined ? undefined : checkPolicy(config.policy);
+  if (policy?.ok === false) throw new RangeError(`learning.policy is no policy: ${policy.problem}`);
   return {
     learner,
     mode: config.mode,
+    ...(policy === undefined ? {} : { policy: policy.policy }),
+    ...(targetUsdMicros === undefined ? {} : { targetUsdMicros }),
     ...(valueUsdMicros === undefined ? {} : { valueUsdMicros }),
     draw: (key) => drawOf(`${salt}${key}`),
   };

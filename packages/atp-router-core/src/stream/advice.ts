@@ -41,6 +41,11 @@ export function askAdvice(s: StreamState, verdict: Verdict | null, out: StreamEf
     paidUsdMicros: s.legs.reduce((sum, leg) => sum + leg.usdMicros, 0),
     offers: offers.filter(({ adapter }) => !called.has(adapter)),
     dryRun: s.opening.dryRun,
+    content: s.opening.task.content,
+    answered: s.answers.map(({ adapter, sample }) => ({
+      adapter,
+      outputTokens: s.legs.find(({ call }) => call.adapter.name === adapter && call.sample === sample)?.outTokens ?? 0,
+    })),
   });
 }
 
@@ -49,7 +54,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
 /** A plan as it was advised: who is asked first, and what each choice is expected to bring. */
 export function advisedPlan(plan: Plan, advice: Advice): Plan {
   const place = new Map(advice.options.map(({ adapter }, i) => [adapter, i]));
-  if (advice.ask === undefined || place.size === 0) return plan;
+  if (advice.ask === undefined) return plan;
   const first = (name: string): number => (name === advice.ask ? -1 : (place.get(name) ?? place.size));
   const calls = plan.rungs.flat().sort((a, b) => first(a.adapter.name) - first(b.adapter.name));
   const estimate = calls[0]?.estimate;
@@ -61,9 +66,10 @@ export function advisedPlan(plan: Plan, advice: Advice): Plan {
         `${adapter} is expected to add ${percent(gain)} to a right answer for ${Math.round(usdMicros)} micro-dollars: ${net > 0 ? "worth it" : "not worth it"}.`,
     );
   const reason =
-    advice.by === "explore"
+    advice.why ??
+    (advice.by === "explore"
       ? `Asks everybody, ${advice.ask} first, to learn who agrees with whom.`
-      : `Asks ${advice.ask} first, and after each answer whoever is still worth a price.`;
+      : `Asks ${advice.ask} first, and after each answer whoever is still worth a price.`);
   return {
     ...plan,
     rungs: calls.map((call) => [call]),
@@ -72,7 +78,7 @@ export function advisedPlan(plan: Plan, advice: Advice): Plan {
       ? {}
       : { expected: { tokens: estimate.inTokens + estimate.outTokens, usdMicros: estimate.usdMicros } }),
     why: [reason, ...why],
-    options,
+    ...(options.length === 0 ? {} : { options }),
   };
 }
 

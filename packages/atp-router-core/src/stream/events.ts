@@ -189,6 +189,10 @@ export type StreamEffect = { readonly key: StreamKey } & (
       readonly paidUsdMicros: number;
       readonly offers: readonly Offer[];
       readonly dryRun: boolean;
+      /** The request as its adapters read it: an imported policy may look at the prompt's shape. */
+      readonly content: Task["content"];
+      /** Who answered, in the order in which they did. */
+      readonly answered: readonly { readonly adapter: string; readonly outputTokens: number }[];
     }
   | { readonly t: "leg.demand"; readonly leg: number; readonly n: number }
   | { readonly t: "leg.cancel"; readonly leg: number; readonly reason: string }

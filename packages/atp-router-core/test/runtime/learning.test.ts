@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { neutralVotes } from "../../src/learning/index.js";
 import { createSimulation, syn } from "../../src/testing/index.js";
 import type { AdapterScript, Simulation, SimulationConfig } from "../../src/testing/index.js";
 
@@ -106,5 +107,58 @@ describe("a router that learns", () => {
     const broken: AdapterScript = { ...adapter("fair", 50, "yes"), answer: [{ fail: { kind: "internal" } }] };
     const sim = createSimulation({ ...learned("apply"), adapters: [broken, adapters[2] as AdapterScript] });
     expect((await run(sim, "st1")).content?.adapter).toBe("dear");
+  });
+});
+
+describe("an imported policy", () => {
+  const order = ["fair", "cheap", "dear"];
+  const policy = (thresholds: readonly number[]) => ({
+    version: 1,
+    tasks: {
+      qa: {
+        adapters: order,
+        usdMicros: [50, 10, 900],
+        champion: "dear",
+        votes: neutralVotes(order),
+        points: [{ usdMicros: 60, accuracy: 0.8, rule: { kind: "cascade", order, thresholds } }],
+      },
+    },
+  });
+  const asked = (run: { telemetry: { adapters?: readonly { name: string }[] } | undefined }) =>
+    run.telemetry?.adapters?.map(({ name }) => name);
+
+  it.each([
+    ["one answer is enough", [0, 0], ["fair"]],
+    // One answer of the neutral votes has 0.73, one against one 0.42: a third is asked.
+    ["the first two disagree", [0.8, 0.5], order],
+  ])("decides a task that it knows: %s", async (_, thresholds, names) => {
+    const sim = createSimulation(learned("apply", { policy: policy(thresholds) }));
+    const one = await run(sim, "st1");
+    expect(asked(one)).toEqual(names);
+    expect(one.content?.consensus.stopped_by).toBe("value");
+    const record = sim.observations.find((o) => o.t === "stream.decision") as unknown as {
+      record: { decisions: { by: string; ask: string | null }[] };
+    };
+    expect(record.record.decisions.map(({ by, ask }) => [by, ask])).toEqual([
+      ...names.map((name) => ["policy", name]),
+      ["policy", null],
+    ]);
+  });
+
+  it("leaves other tasks to the learner, and decides nothing while it only observes", async () => {
+    const sim = createSimulation(learned("apply", { policy: policy([0, 0]), exploreFirst: 1 }));
+    expect(asked(await run(sim, "st1", { task_type: "other" }))?.sort()).toEqual(["cheap", "dear", "fair"]);
+    const [plain, watching] = [
+      createSimulation({ adapters }),
+      createSimulation(learned("observe", { policy: policy([0, 0]) })),
+    ];
+    expect(asked(await run(watching, "st1"))).toEqual(asked(await run(plain, "st1")));
+  });
+
+  it("is checked at the start", () => {
+    const broken = policy([0]);
+    expect(() => createSimulation(learned("apply", { policy: broken }))).toThrow(
+      "learning.policy is no policy: qa.points[0].rule.thresholds",
+    );
   });
 });
