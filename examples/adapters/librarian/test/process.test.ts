@@ -32,7 +32,7 @@ describe("the process (part D)", () => {
     ["a bad NAME", { NAME: "a b", PORT: "0" }, /^cannot start: .*name must be 1 to 128 characters.*\n$/],
     [
       "a host of another machine",
-      { HOST: "192.0.2.1", PORT: "0" },
+      { HOST: "192.0.2.1", PORT: "0", ALLOW_ANONYMOUS: "true" },
       /^cannot start: HOST "192.0.2.1" is not an address of this machine\n$/,
     ],
   ])("refuses %s in one line", async (_name, env, line) => {

@@ -60,7 +60,6 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
     describe(config, log);
     // Ready means that the adapters were asked once; one that does not answer does not hold the others up.
     await router.ready();
-    process.stdout.write(`listening on ${listener.url}\n`);
     let stopping = false;
     const stop = (signal: string): void => {
       if (stopping) return;
@@ -79,6 +78,8 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
     };
     process.on("SIGTERM", stop);
     process.on("SIGINT", stop);
+    // Whoever reads this may send a signal at once.
+    process.stdout.write(`listening on ${listener.url}\n`);
   } catch (error) {
     refuse(listenProblem(error, config) ?? (error as Error).message);
   }

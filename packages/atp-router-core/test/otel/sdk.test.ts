@@ -44,7 +44,7 @@ describe("the SDK", () => {
     const hole = await collector(true);
     const stuck = await startTelemetry({ endpoint: hole.endpoint, closeMs: 200 });
     for (let i = 0; i < 5_000; i++) trace.getTracer("test").startSpan("lost").end();
-    await stuck.close();
-    expect(hole.got.size).toBeGreaterThan(0);
+    // The collector never answers: without its bound this would not resolve.
+    await expect(stuck.close()).resolves.toBeUndefined();
   });
 });
