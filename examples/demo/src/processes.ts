@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { createInterface } from "node:readline";
 
 /** A process of the stack that accepts work. */
 export interface Started {
@@ -9,6 +10,18 @@ export interface Started {
   /** Where it listens, such as `http://127.0.0.1:40123`. */
   readonly url: string;
   readonly startedMs: number;
+}
+
+/** A program and how it says that it is ready. */
+export interface Program {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Where it listens, read from all that it printed so far; undefined while it is not ready. */
+  readonly urlIn: (output: string) => string | undefined;
+  /** Hears each line that it prints, on either stream. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** A process of the stack that did not come up; its message holds what it said. */
@@ -42,19 +55,28 @@ export class Processes {
    * @throws StartError
    */
   start(name: string, folder: string, env: Readonly<Record<string, string>>): Promise<Started> {
+    return this.launch({
+      name,
+      command: process.execPath,
+      args: [join(this.#root, folder, "dist", "main.js")],
+      env: { HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "warn", ...env },
+      urlIn: (output) => /listening on (https?:\/\/\S+)/.exec(output)?.[1],
+    });
+  }
+
+  /**
+   * Starts any program and waits until what it printed says that it is ready.
+   * @throws StartError
+   */
+  launch({ name, command, args, env = {}, urlIn, onLine }: Program): Promise<Started> {
     const began = performance.now();
-    const child = spawn(process.execPath, [join(this.#root, folder, "dist", "main.js")], {
+    const child = spawn(command, [...args], {
       cwd: this.#root,
-      env: { ...inherited(), HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "warn", ...env },
+      env: { ...inherited(), ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#children.set(child, name);
     const said: string[] = [];
-    const keep = (text: string): void => {
-      said.push(...text.split("\n").filter((line) => line !== ""));
-      said.splice(0, Math.max(0, said.length - KEPT_LINES));
-    };
-    child.stderr.setEncoding("utf8").on("data", keep);
     return new Promise((resolve, reject) => {
       let output = "";
       let listening = false;
@@ -65,15 +87,25 @@ export class Processes {
       const timer = setTimeout(() => {
         fail(`does not listen after ${START_TIMEOUT_MS / 1_000} s`);
       }, START_TIMEOUT_MS);
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        output += text;
-        const url = /listening on (https?:\/\/\S+)/.exec(output)?.[1];
-        if (url === undefined || listening) return;
+      const look = (line: string): void => {
+        onLine?.(line);
+        if (listening) return;
+        output += `${line}\n`;
+        const url = urlIn(output);
+        if (url === undefined) return;
         listening = true;
+        output = "";
         clearTimeout(timer);
         resolve({ name, url, startedMs: performance.now() - began });
+      };
+      createInterface({ input: child.stdout }).on("line", look);
+      createInterface({ input: child.stderr }).on("line", (line) => {
+        said.push(line);
+        said.splice(0, Math.max(0, said.length - KEPT_LINES));
+        look(line);
       });
       child.on("error", (error) => {
+        this.#children.delete(child);
         fail(`cannot be started: ${error.message}`);
       });
       child.on("close", (code, signal) => {

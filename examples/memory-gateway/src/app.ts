@@ -8,8 +8,9 @@ import { type AccessRules, checkAccess } from "./access.js";
 import { etagHeader, preconditionOf } from "./conditional-headers.js";
 import { HttpError } from "./http-error.js";
 import { readJson } from "./json-body.js";
+import { type Caller, mayUse, type MemoryIdentity, readable } from "./identity.js";
 import { type MemoryPath, parseMemoryPath, parseNamespace } from "./memory-path.js";
-import { type MemoryStore, preconditionHolds } from "./memory-store.js";
+import { type MemoryStore, preconditionHolds, StoreUnreachable } from "./memory-store.js";
 
 const maxBodyBytes = 1_048_576;
 const maxSearchBytes = 16_384;
@@ -21,6 +22,10 @@ export interface MemoryGatewayOptions {
   readonly store: MemoryStore;
   /** @default loopback, nothing listed */
   readonly access?: Partial<AccessRules>;
+  /** Who calls. @default everybody may read and write everything */
+  readonly identity?: MemoryIdentity;
+  /** Told of each write and each refusal, for an audit log. Never bodies. */
+  readonly onAudit?: (event: MemoryAudit) => void;
   /** Told of each request when it was answered. Bodies and search texts are never told. */
   readonly onAnswer?: (answer: {
     readonly method: string;
@@ -32,7 +37,23 @@ export interface MemoryGatewayOptions {
   readonly onDefect?: (id: string, thrown: unknown) => void;
 }
 
-type Env = { Bindings: Partial<HttpBindings> };
+/** What an audit log is told. */
+export interface MemoryAudit {
+  readonly event: "memory.put" | "memory.delete" | "memory.refused";
+  /** Who asked; absent without identity, and where it is not known. */
+  readonly tenant?: string;
+  readonly subject?: string;
+  /** The path behind `/v1/memory/`, at most 512 characters. */
+  readonly path: string;
+  /** The version written, or the refusal's code. */
+  readonly etag?: string;
+  readonly code?: string;
+}
+
+type Env = { Bindings: Partial<HttpBindings>; Variables: { caller: Caller } };
+
+/** Refusals that say something of who tried; the others are a caller's slips. */
+const audited: ReadonlySet<string> = new Set(["EAUTH", "ESEC", "EQUOTA"]);
 
 const searchSchema = z.object({
   q: z.string().min(1).max(1_000),
@@ -47,27 +68,58 @@ export function createMemoryGateway(options: MemoryGatewayOptions): Hono<Env> {
   const access: AccessRules = { loopback: true, allowedOrigins: [], allowedHosts: [], ...options.access };
   const app = new Hono<Env>();
   let defects = 0;
+  const audit = (c: Context<Env>, event: MemoryAudit["event"], more: { etag?: string; code?: string }): void =>
+    options.onAudit?.({
+      event,
+      ...callerOf(c),
+      path: rawPathOf(c).slice(prefix.length).slice(0, 512),
+      ...more,
+    });
 
   app.use(async (c, next) => {
     const startedAt = performance.now();
     checkAccess(c.req.raw.headers, access);
     refuseDotSegments(rawPathOf(c));
+    if (rawPathOf(c).startsWith("/v1/")) {
+      const caller = await options.identity?.(c.req.header("authorization"));
+      if (caller !== undefined) c.set("caller", caller);
+    }
     await next();
     const ms = Math.round(performance.now() - startedAt);
     options.onAnswer?.({ method: c.req.method, path: c.req.path, status: c.res.status, ms });
   });
-  app.get("/healthz", (c) => c.json({ status: "ok" }));
-  app.post("/v1/memory/search", async (c) => c.json(await search(store, c.req.raw)));
+  app.get("/healthz", async (c) => {
+    const ready = await store.ready();
+    return c.json({ status: ready ? "ok" : "the store cannot be reached" }, ready ? 200 : 503);
+  });
+  app.post("/v1/memory/search", async (c) => c.json(await search(store, c.req.raw, callerOf(c))));
   app.get(`${prefix}*`, async (c) => read(store, pathOf(c), c));
-  app.put(`${prefix}*`, async (c) => write(store, pathOf(c), c));
-  app.delete(`${prefix}*`, async (c) => remove(store, pathOf(c), c));
+  app.put(`${prefix}*`, async (c) => {
+    const response = await write(store, pathOf(c), c);
+    audit(c, "memory.put", { etag: response.headers.get("etag")?.slice(1, -1) ?? "" });
+    return response;
+  });
+  app.delete(`${prefix}*`, async (c) => {
+    const response = await remove(store, pathOf(c), c);
+    audit(c, "memory.delete", {});
+    return response;
+  });
   app.all(`${prefix}*`, (c) => {
     c.header("Allow", "GET, HEAD, PUT, DELETE");
     return c.json(new HttpError("EMETHOD", `${c.req.method} is not a method of memory`).toBody(), 405);
   });
   app.notFound((c) => c.json(new HttpError("ENOTFOUND", "no such path").toBody(), 404));
   app.onError((thrown, c) => {
-    if (thrown instanceof HttpError) return c.json(thrown.toBody(), thrown.status);
+    const refused =
+      thrown instanceof StoreUnreachable
+        ? new HttpError("EOVERLOAD", "the store of this gateway cannot be reached now; try again")
+        : thrown;
+    if (refused instanceof HttpError) {
+      if (audited.has(refused.code)) audit(c, "memory.refused", { code: refused.code });
+      if (refused.code === "EAUTH") c.header("WWW-Authenticate", "Bearer");
+      if (refused.code === "EOVERLOAD") c.header("Retry-After", "1");
+      return c.json(refused.toBody(), refused.status);
+    }
     defects += 1;
     const id = `m${String(defects)}`;
     options.onDefect?.(id, thrown);
@@ -104,6 +156,11 @@ async function write(store: MemoryStore, path: MemoryPath, c: Context<Env>): Pro
   switch (put.outcome) {
     case "failed":
       throw preconditionFailed();
+    case "quota":
+      throw new HttpError(
+        "EQUOTA",
+        `the tenant keeps as many ${put.over} as it may; delete something, or write with ttl_s`,
+      );
     case "full":
       throw new HttpError("EOVERLOAD", "the memory is full; delete something, or write with ttl_s");
     case "created":
@@ -120,14 +177,19 @@ async function remove(store: MemoryStore, path: MemoryPath, c: Context<Env>): Pr
   return c.body(null, 204);
 }
 
-async function search(store: MemoryStore, request: Request): Promise<{ results: readonly unknown[] }> {
+async function search(
+  store: MemoryStore,
+  request: Request,
+  caller: Caller | undefined,
+): Promise<{ results: readonly unknown[] }> {
   const parsed = searchSchema.safeParse(await readJson(request, maxSearchBytes));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     throw new HttpError("EPROTO", `${issue?.path.join(".") || "the body"}: ${issue?.message ?? "invalid"}`);
   }
   const { q, ns, limit } = parsed.data;
-  return { results: await store.search(q, ns === undefined ? undefined : parseNamespace(ns), limit) };
+  const within = readable(caller, ns === undefined ? undefined : parseNamespace(ns));
+  return { results: await store.search(q, within, limit) };
 }
 
 function ttlOfQuery(value: string | undefined): number | undefined {
@@ -154,7 +216,14 @@ function rawPathOf(c: Context<Env>): string {
 function pathOf(c: Context<Env>): MemoryPath {
   const path = rawPathOf(c);
   if (!path.startsWith(prefix)) throw new HttpError("EPROTO", `the path must begin with ${prefix}`);
-  return parseMemoryPath(path.slice(prefix.length));
+  const parsed = parseMemoryPath(path.slice(prefix.length));
+  mayUse(callerOf(c), parsed.ns);
+  return parsed;
+}
+
+/** Who asks; undefined without identity. */
+function callerOf(c: Context<Env>): Caller | undefined {
+  return c.get("caller");
 }
 
 function refuseDotSegments(path: string): void {

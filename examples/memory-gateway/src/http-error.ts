@@ -4,7 +4,9 @@
 const statuses = {
   /** The request is malformed. */
   EPROTO: 400,
-  /** Another site's page, or a name of this host that is not ours. */
+  /** No, bad or expired credentials. */
+  EAUTH: 401,
+  /** Another site's page, or a name of this host that is not ours, or another tenant's memory. */
   ESEC: 403,
   ENOTFOUND: 404,
   EMETHOD: 405,
@@ -12,7 +14,9 @@ const statuses = {
   EPRECONDITION: 412,
   ETOOBIG: 413,
   EINTERNAL: 500,
-  /** The store is full. */
+  /** The tenant keeps as much as it may. */
+  EQUOTA: 507,
+  /** The store is full, or cannot be reached. */
   EOVERLOAD: 503,
 } as const;
 

@@ -2,17 +2,19 @@
  * Objects in this process's memory: gone with it, and bounded.
  */
 import { randomBytes } from "node:crypto";
-import MiniSearch from "minisearch";
-import { isWithin, type MemoryPath } from "./memory-path.js";
+import { idOf, type MemoryPath, tenantOf } from "./memory-path.js";
 import {
   type MemoryStore,
   type Precondition,
+  overQuota,
   preconditionHolds,
   type PutOutcome,
+  type Quota,
   type SearchHit,
   type StoredObject,
+  type Usage,
 } from "./memory-store.js";
-import { snippetAround, textOfJson } from "./object-text.js";
+import { TextIndex } from "./text-index.js";
 
 /** Options of {@link InMemoryStore}. */
 export interface InMemoryStoreOptions {
@@ -20,35 +22,32 @@ export interface InMemoryStoreOptions {
   readonly now?: () => number;
   /** The sum of what is kept, in bytes of JSON. @default 268435456 (256 MiB) */
   readonly maxBytes?: number;
+  /** What one tenant may keep. @default nothing but `maxBytes` limits it */
+  readonly quota?: Quota;
 }
 
 interface Entry extends MemoryPath, StoredObject {
   readonly bytes: number;
-  readonly text: string;
   readonly expiresAt: number;
 }
 
 /** A {@link MemoryStore} in process memory. */
 export class InMemoryStore implements MemoryStore {
   private readonly entries = new Map<string, Entry>();
-  private readonly index = new MiniSearch<{ id: string; text: string; path: string }>({
-    fields: ["text", "path"],
-    searchOptions: {
-      prefix: (term) => term.length > 2,
-      fuzzy: (term) => (term.length > 4 ? 0.2 : false),
-      boost: { path: 2 },
-    },
-  });
+  private readonly index = new TextIndex();
+  private readonly used = new Map<string, Usage>();
   // An ETag of an earlier process must not match by chance: versions start over there.
   private readonly epoch = randomBytes(6).toString("base64url");
   private readonly now: () => number;
   private readonly maxBytes: number;
+  private readonly quota: Quota;
   private version = 0;
   private keptBytes = 0;
 
   constructor(options: InMemoryStoreOptions = {}) {
     this.now = options.now ?? Date.now;
     this.maxBytes = options.maxBytes ?? 268_435_456;
+    this.quota = options.quota ?? {};
   }
 
   /** How much is kept. */
@@ -73,14 +72,18 @@ export class InMemoryStore implements MemoryStore {
     const grownBytes = bytes - (before?.bytes ?? 0);
     if (this.keptBytes + grownBytes > this.maxBytes) this.sweep();
     if (this.keptBytes + grownBytes > this.maxBytes) return { outcome: "full" };
+    const tenant = tenantOf(path.ns);
+    const usage = await this.usage(tenant);
+    const grownObjects = before === undefined ? 1 : 0;
+    const over = overQuota(this.quota, usage, grownBytes, grownObjects);
+    if (over !== undefined) return { outcome: "quota", over };
     if (before !== undefined) this.remove(id, before);
     this.version += 1;
     const etag = `${this.epoch}-${String(this.version)}`;
-    const text = textOfJson(json);
     const expiresAt = ttlMs === undefined ? Number.POSITIVE_INFINITY : this.now() + ttlMs;
-    this.entries.set(id, { ...path, json, etag, bytes, text, expiresAt });
-    this.index.add({ id, text, path: id });
-    this.keptBytes += bytes;
+    this.entries.set(id, { ...path, json, etag, bytes, expiresAt });
+    this.index.put(id, path, json, etag);
+    this.count(tenant, bytes, 1);
     return { outcome: before === undefined ? "created" : "replaced", etag };
   }
 
@@ -95,14 +98,20 @@ export class InMemoryStore implements MemoryStore {
 
   async search(query: string, ns: string | undefined, limit: number): Promise<readonly SearchHit[]> {
     const hits: SearchHit[] = [];
-    for (const result of this.index.search(query)) {
-      const entry = this.live(result.id as string);
-      if (entry === undefined || (ns !== undefined && !isWithin(entry.ns, ns))) continue;
-      const snippet = snippetAround(entry.text, result.terms);
-      hits.push({ ns: entry.ns, key: entry.key, score: result.score, etag: entry.etag, snippet });
+    for (const { id, ...hit } of this.index.search(query, ns)) {
+      if (this.live(id) === undefined) continue;
+      hits.push(hit);
       if (hits.length === limit) break;
     }
     return hits;
+  }
+
+  async usage(tenant: string): Promise<Usage> {
+    return this.used.get(tenant) ?? { bytes: 0, objects: 0 };
+  }
+
+  async ready(): Promise<boolean> {
+    return true;
   }
 
   /** Frees what has expired. Reads never see it anyway; a timer keeps a quiet process from holding it. */
@@ -120,11 +129,15 @@ export class InMemoryStore implements MemoryStore {
 
   private remove(id: string, entry: Entry): void {
     this.entries.delete(id);
-    this.keptBytes -= entry.bytes;
-    this.index.remove({ id, text: entry.text, path: id });
+    this.index.remove(id);
+    this.count(tenantOf(entry.ns), -entry.bytes, -1);
   }
-}
 
-function idOf({ ns, key }: MemoryPath): string {
-  return `${ns}/${key}`;
+  private count(tenant: string, bytes: number, objects: number): void {
+    this.keptBytes += bytes;
+    const before = this.used.get(tenant) ?? { bytes: 0, objects: 0 };
+    const after = { bytes: before.bytes + bytes, objects: before.objects + objects };
+    if (after.objects === 0) this.used.delete(tenant);
+    else this.used.set(tenant, after);
+  }
 }

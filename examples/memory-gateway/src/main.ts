@@ -1,37 +1,84 @@
 /**
  * The memory gateway as a process (part D).
  */
-import { pino } from "pino";
+import { openAuditLog } from "atp-router-core/node";
+import { type Logger, pino } from "pino";
 import { isLoopbackName } from "./access.js";
 import { createMemoryGateway } from "./app.js";
-import { ConfigError, readConfig } from "./config.js";
+import { ConfigError, type GatewayConfig, readConfig } from "./config.js";
+import { identityOf } from "./identity.js";
 import { InMemoryStore } from "./in-memory-store.js";
+import type { MemoryStore } from "./memory-store.js";
+import { openRedisStore } from "./redis-store.js";
 import { serveGateway } from "./server.js";
 
 const sweepEveryMs = 30_000;
+const syncEveryMs = 1_000;
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = pino({ name: "memory-gateway", level: config.logLevel }, pino.destination({ fd: 2, sync: true }));
-  const store = new InMemoryStore();
+  const kept = await storeOf(config, log);
+  const { store } = kept;
+  const identity = identityOf(config);
+  const audit =
+    config.auditFile === undefined
+      ? undefined
+      : openAuditLog({
+          file: config.auditFile,
+          onError: (error) => log.error({ err: error }, "the audit log cannot be written"),
+        });
   const app = createMemoryGateway({
     store,
     access: { loopback: isLoopbackName(config.host) },
+    ...(identity === undefined ? {} : { identity }),
+    ...(audit === undefined ? {} : { onAudit: ({ ...event }) => audit.append(event) }),
     onAnswer: (answer) => log.debug(answer, "answered"),
     onDefect: (id, thrown) => log.error({ id, err: thrown }, "the gateway failed"),
   });
   const running = await serveGateway(app, config.host, config.port).catch((thrown: unknown) => {
     throw listenError(thrown, config.host, config.port);
   });
-  setInterval(() => store.sweep(), sweepEveryMs).unref();
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, "draining");
-    void running.close().then(() => process.exit(0));
+    void running
+      .close()
+      .then(() => Promise.all([kept.close(), audit?.close()]))
+      .then(() => process.exit(0));
   };
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
-  log.info({ url: running.url }, "objects are kept in this process's memory and are gone with it");
+  const where =
+    config.redisUrl === undefined
+      ? "objects are kept in this process's memory and are gone with it"
+      : `objects are kept on Redis at ${new URL(config.redisUrl).host}`;
+  log.info(
+    { url: running.url },
+    `${where}; ${identity === undefined ? "everybody may use them" : "callers need a token"}`,
+  );
   process.stdout.write(`listening on ${running.url}\n`);
+}
+
+/** Where objects are kept, and how that is ended. */
+async function storeOf(
+  { redisUrl, quota }: GatewayConfig,
+  log: Logger,
+): Promise<{ readonly store: MemoryStore; close(): Promise<void> }> {
+  if (redisUrl === undefined) {
+    const store = new InMemoryStore({ quota });
+    setInterval(() => store.sweep(), sweepEveryMs).unref();
+    return { store, close: async () => undefined };
+  }
+  const store = await openRedisStore({
+    url: redisUrl,
+    quota,
+    onState: (state, reason) => (state === "lost" ? log.warn({ reason }, "Redis is away") : log.info("Redis is there")),
+  }).catch((cause: unknown) => {
+    throw new ConfigError(`REDIS_URL: ${(cause as Error).message}`);
+  });
+  // A search catches up by itself; this only keeps it from having much to catch up with.
+  setInterval(() => void store.sync().catch(() => undefined), syncEveryMs).unref();
+  return { store, close: () => store.close() };
 }
 
 function listenError(thrown: unknown, host: string, port: number): unknown {

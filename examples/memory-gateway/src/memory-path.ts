@@ -38,6 +38,22 @@ export function isWithin(ns: string, outer: string): boolean {
   return ns === outer || ns.startsWith(`${outer}/`);
 }
 
+/** A name as one text, which no other name has. */
+export function idOf({ ns, key }: MemoryPath): string {
+  return `${ns}/${key}`;
+}
+
+/** The name of an {@link idOf}. */
+export function pathOfId(id: string): MemoryPath {
+  const cut = id.lastIndexOf("/");
+  return { ns: id.slice(0, cut), key: id.slice(cut + 1) };
+}
+
+/** Whose a namespace is: its first segment. */
+export function tenantOf(ns: string): string {
+  return ns.split("/", 1)[0] ?? "";
+}
+
 function splitSegments(rawPath: string): string[] {
   const segments = rawPath.split("/").map(decodeSegment);
   if (segments.length > maxSegments)

@@ -22,9 +22,31 @@ export interface Precondition {
   readonly ifNoneMatch?: VersionMatch;
 }
 
-/** The end of a write. `failed`: the precondition did not hold, and nothing was changed. `full`: there is no room. */
+/** What one tenant may keep. An absent member is no limit. */
+export interface Quota {
+  /** Bytes of JSON and names. */
+  readonly maxBytes?: number;
+  readonly maxObjects?: number;
+}
+
+/** What one tenant keeps now. What has expired may still be counted until the next write. */
+export interface Usage {
+  readonly bytes: number;
+  readonly objects: number;
+}
+
+/** The store could not be asked. Whether a write happened is unknown. */
+export class StoreUnreachable extends Error {
+  override readonly name = "StoreUnreachable";
+}
+
+/**
+ * The end of a write. `failed`: the precondition did not hold, and nothing was changed. `full`: there is no room. `quota`: the tenant
+ * keeps as much as it may.
+ */
 export type PutOutcome =
   | { readonly outcome: "created" | "replaced"; readonly etag: string }
+  | { readonly outcome: "quota"; readonly over: "bytes" | "objects" }
   | { readonly outcome: "failed" | "full" };
 
 /** One hit of a search. */
@@ -46,6 +68,21 @@ export interface MemoryStore {
   delete(path: MemoryPath, precondition: Precondition): Promise<"deleted" | "absent" | "failed">;
   /** Full text over the objects in and under a namespace, or all, best first. */
   search(query: string, ns: string | undefined, limit: number): Promise<readonly SearchHit[]>;
+  usage(tenant: string): Promise<Usage>;
+  /** Whether it can be asked now. Never rejects. */
+  ready(): Promise<boolean>;
+}
+
+/** Which limit a growth would pass. What shrinks a tenant is always allowed. */
+export function overQuota(
+  { maxBytes, maxObjects }: Quota,
+  { bytes, objects }: Usage,
+  grownBytes: number,
+  grownObjects: number,
+): "bytes" | "objects" | undefined {
+  if (maxBytes !== undefined && grownBytes > 0 && bytes + grownBytes > maxBytes) return "bytes";
+  if (maxObjects !== undefined && grownObjects > 0 && objects + grownObjects > maxObjects) return "objects";
+  return undefined;
 }
 
 /** Whether a precondition holds for the version there is (undefined: none). RFC 9110, 13.1.1 and 13.1.2. */
