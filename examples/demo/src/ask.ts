@@ -54,11 +54,20 @@ export async function ask(stack: Stack, args: DemoArgs, asked: Asked, viewer: Vi
   return run.final();
 }
 
+/** How long the answer may take into memory: the router writes it after the FINAL. */
+const WRITTEN_WITHIN_MS = 3_000;
+
 /** Bytes of the stored answer, read back from the memory gateway; undefined when it is not the answer that was given. */
 export async function readBack(stack: Stack, asked: Asked, final: FinalResult): Promise<number | undefined> {
-  const response = await fetch(`${stack.memoryUrl}/v1/memory/${asked.namespace}/${asked.key}`);
-  if (!response.ok) return undefined;
-  const text = await response.text();
-  const stored = JSON.parse(text) as { object?: { answer?: unknown } };
-  return stored.object?.answer === final.answer ? Buffer.byteLength(text) : undefined;
+  const deadline = performance.now() + WRITTEN_WITHIN_MS;
+  for (;;) {
+    const response = await fetch(`${stack.memoryUrl}/v1/memory/${asked.namespace}/${asked.key}`);
+    const text = await response.text();
+    if (response.ok) {
+      const stored = JSON.parse(text) as { object?: { answer?: unknown } };
+      return stored.object?.answer === final.answer ? Buffer.byteLength(text) : undefined;
+    }
+    if (response.status !== 404 || performance.now() > deadline) return undefined;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }

@@ -26,8 +26,8 @@ describe("the process (part D)", () => {
     ["a bad PORT", { PORT: "abc" }, /^cannot start: PORT must be an integer from 0 to 65535, got "abc"\n$/],
     [
       "a variable it lacks",
-      { REDIS_URL: "redis://x" },
-      /^cannot start: REDIS_URL is set, but this build lacks a shared store.*\n$/,
+      { OTEL_EXPORTER_OTLP_ENDPOINT: "http://x" },
+      /^cannot start: OTEL_EXPORTER_OTLP_ENDPOINT is set, but this build lacks telemetry export.*\n$/,
     ],
     [
       "a host of another machine",

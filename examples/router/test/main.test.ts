@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { chunk, fieldsOf, foreignAdapter, message, refusal } from "./support/foreign-adapter.js";
 import type { Behaviour } from "./support/foreign-adapter.js";
 import { start } from "./support/process.js";
@@ -111,7 +111,10 @@ describe("the router's process", () => {
     socket.send(syn({ meta: { memory: { namespace: "default/docs", read: ["style", "none"], write: "answer" } } }));
     expect(await socket.end("st1")).toMatchObject({ flags: ["FIN"] });
     expect(JSON.parse(String(behaviour.streams[0]?.get(18)))).toEqual({ style: { tone: "dry" } });
-    expect(await json(`${memory}/v1/memory/default/docs/answer`)).toMatchObject({ object: { answer: "forty-two" } });
+    // The answer is written after the FINAL, which does not wait for it.
+    await vi.waitFor(async () => {
+      expect(await json(`${memory}/v1/memory/default/docs/answer`)).toMatchObject({ object: { answer: "forty-two" } });
+    });
   });
 
   it("delivers the others' answer when an adapter dies in the middle, and names it in the bill", async () => {

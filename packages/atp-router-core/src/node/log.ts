@@ -71,6 +71,14 @@ export function logObserver(log: Logger): Observer {
           "frame refused",
         );
         return;
+      case "memory.written":
+        if (o.problem === undefined) log.debug({ key: o.key, namespace: o.namespace, keys: o.keys }, "memory written");
+        else
+          log.warn(
+            { key: o.key, tenant: o.tenant, namespace: o.namespace, keys: o.keys, reason: o.problem },
+            "memory is not written",
+          );
+        return;
       case "replay.failed":
         log.warn({ err: o.error }, "the store of shared sessions did not answer");
         return;

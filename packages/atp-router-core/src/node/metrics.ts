@@ -101,6 +101,13 @@ export function createMetrics(): RouterMetrics {
     registers,
   });
 
+  const memoryWrites = new Counter({
+    name: "atp_memory_writes_total",
+    help: "Answers written into shared memory after their FINAL, or not.",
+    labelNames: ["outcome"],
+    registers,
+  });
+
   function observe(o: Observation): void {
     switch (o.t) {
       case "stream.ended": {
@@ -119,6 +126,9 @@ export function createMetrics(): RouterMetrics {
       }
       case "adapter.status":
         if (followed === undefined) up.set({ adapter: o.adapter }, upStatus.has(o.to) ? 1 : 0);
+        return;
+      case "memory.written":
+        memoryWrites.inc({ outcome: o.problem === undefined ? "ok" : "failed" });
         return;
       case "adapter.overrun":
         overruns.inc({ adapter: o.adapter, dimension: o.dimension });

@@ -96,6 +96,15 @@ export type Observation =
       readonly dimension: "tokens" | "usdMicros";
     }
   | { readonly t: "policy.denied"; readonly key: string; readonly tenant: string; readonly reasons: readonly string[] }
+  /** What a stream left in shared memory after its FINAL; with `problem` it is not there. */
+  | {
+      readonly t: "memory.written";
+      readonly key: string;
+      readonly tenant: string;
+      readonly namespace: string;
+      readonly keys: readonly string[];
+      readonly problem?: string;
+    }
   | { readonly t: "socket.opened" | "socket.closed"; readonly sockets: number; readonly code?: number }
   | { readonly t: "violation"; readonly error: ErrorContent; readonly remote: string }
   /** The store of shared sessions did not answer: clients can resume here only. */

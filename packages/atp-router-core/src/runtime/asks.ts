@@ -1,6 +1,6 @@
 import type { Failure, Limits, PolicyDecision } from "../model/index.js";
 import type { AdapterFailure, Clock, LedgerStore } from "../ports/index.js";
-import type { LimitSources, OuterScope, RedactedPrompt, StreamEffect } from "../stream/index.js";
+import type { LimitSources, OuterScope, RedactedPrompt, StreamArtifact, StreamEffect } from "../stream/index.js";
 import type { Emit, StreamHost } from "./host.js";
 import { redactJson } from "../policy/redact.js";
 import { promptJsonOf } from "./request.js";
@@ -141,24 +141,30 @@ export function readMemory(tools: Tools, host: StreamHost, effect: Extract<Effec
   );
 }
 
-export function writeMemory(tools: Tools, host: StreamHost, effect: Extract<Effect, { t: "memory.write" }>): void {
-  const { clock, emit, memory, limits } = tools;
-  const { key } = host;
+/** Puts what a stream leaves into shared memory. Nobody waits for it; what went wrong is observed. Never rejects. */
+export function writeMemory(tools: Tools, host: StreamHost, artifact: StreamArtifact): Promise<void> {
+  const { clock, memory, limits, observer } = tools;
+  const { namespace, keys, object } = artifact;
   const traced = host.trace?.step("memory.write");
   const tell = (problem?: string): void => {
     traced?.(problem === undefined ? {} : { error: problem });
-    emit({ t: "memory.written", at: clock.now(), key, ...(problem === undefined ? {} : { problem }) });
+    const { key, tenant } = host;
+    observer?.observe({
+      t: "memory.written",
+      key,
+      tenant,
+      namespace,
+      keys,
+      ...(problem === undefined ? {} : { problem }),
+    });
   };
   if (memory === undefined) {
     tell("no memory gateway is configured");
-    return;
+    return Promise.resolve();
   }
   const options = { deadlineAt: clock.now() + limits.memoryTimeoutMs };
-  within(
-    clock,
-    limits.memoryTimeoutMs,
-    Promise.all(effect.keys.map((name) => memory.put(effect.namespace, name, effect.object, options))),
-  ).then(
+  const writes = keys.map(async (name) => memory.put(namespace, name, object, options));
+  return within(clock, limits.memoryTimeoutMs, Promise.all(writes)).then(
     () => tell(),
     () => tell("memory could not be written in time"),
   );

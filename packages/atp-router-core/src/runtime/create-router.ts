@@ -64,6 +64,7 @@ export function createRouter(config: RouterConfig): Router {
   let whenEmpty: (() => void) | undefined;
   const scopes = createSessionScopes(hosts, (scope) => desk.forget(scope));
   let draining = false;
+  const writes = new Set<Promise<void>>();
   let stopTick: (() => void) | undefined;
   let dryRuns = 0;
 
@@ -92,6 +93,10 @@ export function createRouter(config: RouterConfig): Router {
     observer,
     limits,
     hosts,
+    writing(write) {
+      writes.add(write);
+      void write.then(() => writes.delete(write));
+    },
     closed(host) {
       hosts.delete(host.key);
       scopes.streamEnded(host.scope);
@@ -303,6 +308,8 @@ export function createRouter(config: RouterConfig): Router {
       draining = true;
       for (const end of [...connections, ...(shared?.lines() ?? [])]) end.drain();
       await streamsEnded(options.drainMs ?? wire.drain_ms);
+      // Each is bounded by the limit of memory.
+      await Promise.all(writes);
       await close();
     },
     close,

@@ -64,9 +64,6 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
     case "memory.read":
       readMemory(tools, host, effect);
       return;
-    case "memory.write":
-      writeMemory(tools, host, effect);
-      return;
     case "hold.reserve": {
       const scopes = [{ source: "stream" as const, key: `stream:${key}`, limits: effect.window }, ...effect.scopes];
       tools.ledger.reserve(effect.hold, scopes, effect.amounts, effect.ttlMs).then(
@@ -149,6 +146,8 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
       return;
     case "stream.closed":
       host.output.end(host.ref, effect);
+      if (effect.by === "final" && effect.artifact !== undefined)
+        tools.writing(writeMemory(tools, host, effect.artifact));
       host.trace?.end(effect.by === "final" ? "final" : effect.error.code, effect.telemetry, !host.unlogged);
       observeEnd(tools, host, effect);
       desk.forget(`stream:${key}`);

@@ -19,6 +19,8 @@ export interface Tools {
   readonly observer: Observer | undefined;
   readonly limits: RouterLimits;
   readonly hosts: ReadonlyMap<string, StreamHost>;
+  /** Keeps a router that drains from ending before a write has. */
+  readonly writing: (write: Promise<void>) => void;
   /** Called after the stream's end was told. */
   readonly closed: (host: StreamHost) => void;
 }

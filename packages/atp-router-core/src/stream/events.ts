@@ -72,7 +72,6 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
   | { readonly t: "policy.decided"; readonly decision: PolicyDecision; readonly redacted?: RedactedPrompt }
   | { readonly t: "policy.failed"; readonly message: string }
   | { readonly t: "memory.read"; readonly values: Readonly<Record<string, unknown>>; readonly problem?: string }
-  | { readonly t: "memory.written"; readonly problem?: string }
   /** What the outer windows leave, and which of them leaves the least. */
   | { readonly t: "money.left"; readonly left: Limits; readonly from: LimitSources }
   | {
@@ -116,12 +115,6 @@ export type StreamEffect = { readonly key: StreamKey } & (
   | { readonly t: "policy.ask"; readonly input: PolicyInput }
   | { readonly t: "accept"; readonly qos: Qos; readonly window: Window }
   | { readonly t: "memory.read"; readonly namespace: string; readonly keys: readonly string[] }
-  | {
-      readonly t: "memory.write";
-      readonly namespace: string;
-      readonly keys: readonly string[];
-      readonly object: Readonly<Record<string, unknown>>;
-    }
   | { readonly t: "money.read"; readonly scopes: readonly OuterScope[]; readonly window: Limits }
   | { readonly t: "money.limit"; readonly window: Limits }
   | { readonly t: "adapter.estimate"; readonly adapter: string; readonly task: Task; readonly deadlineAt: Ms }
@@ -212,6 +205,14 @@ export type StreamEffect = { readonly key: StreamKey } & (
   | StreamEnd
 );
 
+/** What a stream leaves in shared memory. */
+export interface StreamArtifact {
+  readonly namespace: string;
+  readonly keys: readonly string[];
+  /** The FINAL's content, its bill, and its provenance. */
+  readonly object: Readonly<Record<string, unknown>>;
+}
+
 /** The stream's one end. Everything is settled before it. */
 export type StreamEnd = {
   readonly t: "stream.closed";
@@ -220,6 +221,12 @@ export type StreamEnd = {
   /** Who gave which answer, the one that was given first; absent when nobody answered. */
   readonly heard?: Heard;
 } & (
-  | { readonly by: "final"; readonly content: FinalContent; readonly confidence: number | undefined }
+  | {
+      readonly by: "final";
+      readonly content: FinalContent;
+      readonly confidence: number | undefined;
+      /** Written after the FINAL was told; absent when nothing is to be kept. */
+      readonly artifact?: StreamArtifact;
+    }
   | { readonly by: "error"; readonly error: ErrorContent }
 );

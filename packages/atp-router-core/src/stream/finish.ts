@@ -3,7 +3,7 @@ import { errorClasses } from "atp-protocol";
 import type { Verdict } from "../consensus/index.js";
 import { drawOf } from "../learning/index.js";
 import type { Ms } from "../model/index.js";
-import type { StreamEffect } from "./events.js";
+import type { StreamArtifact, StreamEffect } from "./events.js";
 import { heard } from "./advice.js";
 import { abandon } from "./settlement.js";
 import type { StreamState } from "./state.js";
@@ -42,54 +42,42 @@ export function fail(s: StreamState, failure: StreamFailure, at: Ms, out: Out): 
   });
 }
 
-/** Ends the weighing: losers are cancelled and settled, memory is written, the FINAL goes out. */
+/** Ends the weighing: losers are cancelled and settled, and the FINAL goes out. Memory is written after it and holds nobody up. */
 export function conclude(s: StreamState, verdict: Verdict, stoppedBy: string, at: Ms, out: Out): void {
   for (const leg of s.legs) abandon(s, leg, `the answer is decided: ${stoppedBy}`, undefined, at, out);
   const content = finalContent(s, verdict, stoppedBy);
-  s.end = {
+  close(s, "final", at, out);
+  const bill = telemetry(s, at, verdict.agreement);
+  const artifact = artifactOf(s, { ...content, telemetry: bill }, verdict, stoppedBy);
+  out.push({
     key: s.key,
     t: "stream.closed",
     by: "final",
     content,
     confidence: verdict.confidence,
-    telemetry: telemetry(s, at, verdict.agreement),
+    telemetry: bill,
     record: record(s, "final", verdict),
     heard: heard(s, verdict),
-  };
-  const memory = s.opening.task.memory;
-  const forbidden = s.policy?.forbid?.includes("memory") === true;
-  if (memory === undefined || memory.write.length === 0 || forbidden) {
-    sendFinal(s, at, out);
-    return;
-  }
-  s.phase = "writing";
-  const { telemetry: bill } = s.end;
-  out.push({
-    key: s.key,
-    t: "memory.write",
-    namespace: memory.namespace,
-    keys: memory.write,
-    object: {
-      ...content,
-      telemetry: bill,
-      provenance: { strategy: bill.strategy, adapters: verdict.support, stopped_by: stoppedBy },
-    },
+    ...(artifact === undefined ? {} : { artifact }),
   });
 }
 
-/** Memory has the answer, or could not take it in time: either way the FINAL goes out and says which. */
-export function memoryWritten(s: StreamState, problem: string | undefined, at: Ms, out: Out): void {
-  if (s.phase !== "writing") return;
-  const keys = s.opening.task.memory?.write ?? [];
-  s.memoryNote = { ...s.memoryNote, ...(problem === undefined ? { written: keys } : { not_written: problem }) };
-  sendFinal(s, at, out);
-}
-
-function sendFinal(s: StreamState, at: Ms, out: Out): void {
-  const end = s.end;
-  if (end === undefined) return;
-  close(s, "final", at, out);
-  out.push({ ...end, telemetry: telemetry(s, at, end.telemetry.agreement) });
+/** What goes into shared memory, with where it came from; undefined when nobody asked for it or the data's scope forbids it. */
+function artifactOf(
+  s: StreamState,
+  content: Readonly<Record<string, unknown>>,
+  verdict: Verdict,
+  stoppedBy: string,
+): StreamArtifact | undefined {
+  const { memory } = s.opening.task;
+  if (memory === undefined || memory.write.length === 0 || s.policy?.forbid?.includes("memory") === true)
+    return undefined;
+  const strategy = s.plan?.strategy ?? "single";
+  return {
+    namespace: memory.namespace,
+    keys: memory.write,
+    object: { ...content, provenance: { strategy, adapters: verdict.support, stopped_by: stoppedBy, stream: s.key } },
+  };
 }
 
 function close(s: StreamState, reason: string, at: Ms, out: Out): void {

@@ -3,6 +3,7 @@ export type {
   LimitSources,
   OuterScope,
   RedactedPrompt,
+  StreamArtifact,
   StreamEffect,
   StreamEnd,
   StreamEvent,

@@ -12,7 +12,7 @@ import type {
   PlanOption,
   PolicyDecision,
 } from "../model/index.js";
-import type { LimitSources, StreamEffect, StreamKey, StreamOpening } from "./events.js";
+import type { LimitSources, StreamKey, StreamOpening } from "./events.js";
 
 /** Where a call of a stream is in its life. */
 export type LegPhase =
@@ -83,7 +83,7 @@ export interface StreamState {
   opening: StreamOpening;
   /** How often each kind was taken out of the prompt. */
   redacted: Readonly<Partial<Record<string, number>>> | undefined;
-  phase: "policy" | "asking" | "running" | "writing" | "ended";
+  phase: "policy" | "asking" | "running" | "ended";
   qos: Qos;
   window: Limits;
   candidates: Candidate[];
@@ -113,8 +113,6 @@ export interface StreamState {
   escalations: number;
   /** What was advised, in order: for the record. */
   advised: Decided[];
-  /** The end that waits for memory to be written. */
-  end: Extract<StreamEffect, { t: "stream.closed" }> | undefined;
 }
 
 /** A new stream's state. */
@@ -154,6 +152,5 @@ export function newStream(
     firstPartialAt: undefined,
     escalations: 0,
     advised: [],
-    end: undefined,
   };
 }

@@ -2,7 +2,7 @@ import type { Advice } from "../learning/index.js";
 import type { Failure, Ms } from "../model/index.js";
 import { advance, advisedNext, holdRefused, retryWaiting, windowPatienceOver } from "./advance.js";
 import type { StreamEffect, StreamEvent } from "./events.js";
-import { fail, memoryWritten } from "./finish.js";
+import { fail } from "./finish.js";
 import { chunked, enqueue, replenish, snapshot, start } from "./legs.js";
 import { abandon, extended, failed, finished, notExtended, skipped } from "./settlement.js";
 import { advisedFirst, askPolicy, decided, estimated, memoryRead, moneyLeft } from "./opening.js";
@@ -46,9 +46,6 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
       return;
     case "memory.read":
       memoryRead(s, event.values, event.problem, at, out);
-      return;
-    case "memory.written":
-      memoryWritten(s, event.problem, at, out);
       return;
     case "money.left":
       moneyLeft(s, event.left, event.from, at, out);
