@@ -1,18 +1,21 @@
-/** Budgets under the stated load, in virtual time, through the whole router: holds, corrections, top-ups, waiting and settling are its own. */
-import { createMemoryLedgerStore, createRouter } from "atp-router-core";
-import type { LedgerStore, Router } from "atp-router-core";
+/** Budgets under the stated load, in virtual time, through whole routers: holds, corrections, top-ups, waiting and settling are their own. */
+import { createMemoryLedgerStore, createRouter, JSON_SUBPROTOCOL } from "atp-router-core";
+import type { Router } from "atp-router-core";
 import { createLeasedLedgerStore } from "atp-router-core/redis";
 import type { LeasePressure } from "atp-router-core/redis";
-import { connectMemorySocket, createVirtualClock, scriptedAdapter, seededRng, syn } from "atp-router-core/testing";
-import type { MemorySocket, ScriptStep, VirtualClock } from "atp-router-core/testing";
+import { createVirtualClock, seededRng, syn } from "atp-router-core/testing";
+import type { VirtualClock } from "atp-router-core/testing";
 import type { Frame } from "atp-protocol";
+import { affordable, drawCalls, LIMIT } from "./load-calls.js";
+import { createModel } from "./load-model.js";
+import { createNaiveLedger } from "./naive-ledger.js";
 
 /** What is varied. */
 export interface LoadOptions {
   readonly seed: number;
   readonly routers: number;
-  /** Each router borrows chunks, instead of asking the books for each hold. */
-  readonly leased: boolean;
+  /** `leased`: each router borrows chunks, instead of asking the books for each hold. `naive`: check, call, charge. */
+  readonly ledger: "exact" | "leased" | "naive";
   /** The adapter bills only what it emitted before a cancel. */
   readonly cancelsCleanly: boolean;
 }
@@ -29,186 +32,150 @@ export interface LoadResult {
   /** Of these, refused for good while the true cost of what ran, and of the request, still fitted. */
   readonly needless: number;
   readonly started: number;
-  /** Answers that a budget cut short. */
+  /** Answers that were started and did not come to their end. */
   readonly cut: number;
+  /** Times that a caller was told to come again because running work held the window, and did. */
+  readonly again: number;
 }
 
-/** One micro-dollar a token, so that a cost in micro-dollars is a length in tokens. */
-const LIMIT = 1_000_000;
-const MEAN = LIMIT / 500;
-const DEMAND = 3;
 const CALLERS = 64;
-const SIGMA = 1;
-/** Tokens a second of each call, and of each chunk. */
-const SPEED = 400;
-const CHUNK = 40;
+const TENANT = "tenant:default";
 
-interface Call {
-  readonly cost: number;
-  readonly quoted: number;
-}
-
-/** Lognormal costs of the stated mean; quotes within 40 percent, but for one in fifty that is three times too low. */
-function drawCalls(seed: number): Call[] {
-  const rng = seededRng(seed);
-  const uniform = (): number => (rng.u32() + 0.5) / 2 ** 32;
-  const normal = (): number => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
-  const calls: Call[] = [];
-  let demanded = 0;
-  while (demanded < LIMIT * DEMAND) {
-    const cost = Math.max(1, Math.round(MEAN * Math.exp(SIGMA * normal() - (SIGMA * SIGMA) / 2)));
-    const quoted = Math.max(1, Math.round(uniform() < 0.02 ? cost / 3 : cost * (0.6 + 0.8 * uniform())));
-    calls.push({ cost, quoted });
-    demanded += cost;
-  }
-  return calls;
-}
-
-function nthOf(promptJson: string): number {
-  return Number((JSON.parse(promptJson) as { prompt: string }).prompt);
-}
-
-/** What an adapter says of a call of this length that may put out `clip` tokens. */
-function steps(cost: number, clip: number): ScriptStep[] {
-  const tokens = Math.min(cost, clip);
-  const said: ScriptStep[] = [];
-  for (let done = 0; done < tokens; done += CHUNK) {
-    const outTokens = Math.min(CHUNK, tokens - done);
-    said.push({
-      afterMs: (outTokens / SPEED) * 1_000,
-      text: ".",
-      usage: { inTokens: 0, outTokens, usdMicros: outTokens },
-    });
-  }
-  return [...said, { afterMs: 1, final: {} }];
+/** A caller that asks again as soon as its question has ended. */
+interface Caller {
+  ask(nth: number): void;
 }
 
 /** Runs the load once. */
-export async function runLoad({ seed, routers: count, leased, cancelsCleanly }: LoadOptions): Promise<LoadResult> {
+export async function runLoad({ seed, routers: count, ledger, cancelsCleanly }: LoadOptions): Promise<LoadResult> {
   const calls = drawCalls(seed);
   const clock = createVirtualClock(seed);
-  const books = createMemoryLedgerStore(clock);
+  const books = ledger === "naive" ? createNaiveLedger() : createMemoryLedgerStore(clock);
   const pressure = pressureOfProcess();
-  const running = new Map<number, Call>();
-  let started = 0;
-  let cut = 0;
-  let highest = 0;
-  const adapter = () =>
-    scriptedAdapter(clock, {
-      id: "model",
-      estimate: ({ promptJson }) => {
-        const { quoted } = calls[nthOf(promptJson)] as Call;
-        return { inTokens: 0, outTokens: quoted, usdMicros: quoted, cancelsCleanly, confidence: 0.9 };
-      },
-      answer: ({ promptJson, maxOutputTokens }) => {
-        const nth = nthOf(promptJson);
-        const { cost } = calls[nth] as Call;
-        started++;
-        if (maxOutputTokens < cost) shortened.add(nth);
-        return steps(cost, maxOutputTokens);
-      },
-    });
-  /** Calls whose clip was below what they needed. */
-  const shortened = new Set<number>();
+  const model = createModel(clock, calls, cancelsCleanly);
   const routers = Array.from({ length: count }, (_, i) =>
     createRouter({
-      adapters: [{ ...adapter(), configured: { name: "model", price: { inPerMtok: 0, outPerMtok: 1_000_000 } } }],
+      adapters: [model.port],
       clock,
       rng: seededRng(seed * 31 + i),
       hash: (text) => text,
-      ledger: ledgerOf(books, clock, leased, pressure, i),
+      ledger:
+        ledger === "leased" ? createLeasedLedgerStore({ shared: books, clock, pressure, router: `r${i}` }) : books,
       tenants: { default: { budget: { usdMicros: LIMIT } } },
+      // The tenant's is the one budget that binds.
       lease: { max_parallel: 1_000, max_tokens: 1e12, max_usd_micros: 1e12 },
-      limits: { maxConcurrentCalls: 1_000, maxStreamMs: 3_600_000, maxWindowWaitMs: 3_600_000 },
     }),
   );
-
-  const refusedFor = new Map<number, boolean>();
+  const until = affordable(calls);
+  const refused: { readonly nth: number; readonly running: number }[] = [];
   let next = 0;
   let open = 0;
-  function ask(socket: MemorySocket): void {
-    const nth = next++;
-    const call = calls[nth];
-    if (call === undefined) return;
-    open++;
-    running.set(nth, call);
-    waiting.push({ socket, nth });
-    socket.send(syn({ stream: `st${nth}`, prompt: String(nth), qos: "silver", meta: { strategy: "single" } }));
-  }
-  /** Streams that have not ended, in the order they came. */
-  const waiting: { readonly socket: MemorySocket; readonly nth: number }[] = [];
+  let highest = 0;
+  let needless = 0;
+  let cut = 0;
+  let again = 0;
 
-  /** Ends what has ended; its caller returns at once. */
-  async function collect(): Promise<void> {
-    for (let i = 0; i < waiting.length; i++) {
-      const { socket, nth } = waiting[i] as (typeof waiting)[number];
-      const end = socket.end(`st${nth}`);
-      if (end === undefined) continue;
-      waiting.splice(i--, 1);
-      open--;
-      running.delete(nth);
-      const code = codeOf(end);
-      if (code === "EBUDGET" || code === "EWINDOW") {
-        const { posted } = (await books.read("tenant:default")) ?? { posted: { usdMicros: 0 } };
-        const trueRunning = [...running.entries()].reduce(
-          (sum, [other, { cost }]) => sum + (other < next ? cost : 0),
-          0,
-        );
-        refusedFor.set(nth, posted.usdMicros + trueRunning + (calls[nth]?.cost ?? 0) <= LIMIT);
-      }
-      const usd = end.telemetry?.usd ?? 0;
-      if (usd > 0 && usd < (calls[nth]?.cost ?? 0)) cut++;
-      ask(socket);
+  function ended(caller: Caller, nth: number, { payload }: Frame): void {
+    open--;
+    const said = model.said.get(nth);
+    const { cost } = calls[nth] as (typeof calls)[number];
+    if (said !== undefined && said < cost) cut++;
+    const code = (payload?.content as { code?: string } | undefined)?.code;
+    if (said === undefined && code === "EWINDOW") {
+      // Waiting frees this window: it is no final word, and the caller asks again.
+      open++;
+      again++;
+      caller.ask(nth);
+      return;
     }
-    const balance = await books.read("tenant:default");
-    if (balance !== undefined)
-      highest = Math.max(highest, (balance.posted.usdMicros + balance.reserved.usdMicros) / LIMIT);
+    if (said === undefined && code !== undefined) {
+      if (code !== "EBUDGET") throw new Error(`a call ended with ${code}`);
+      let running = 0;
+      for (const other of model.running) running += calls[other]?.cost ?? 0;
+      if (nth < until) refused.push({ nth, running });
+    }
+    askNext(caller);
   }
 
-  const settled = Promise.all(routers.map((router) => router.ready()));
+  function askNext(caller: Caller): void {
+    if (next >= calls.length) return;
+    open++;
+    caller.ask(next++);
+  }
+
+  /** What is judged after the books were read: every refusal since the last look. */
+  async function look(): Promise<void> {
+    const balance = await books.read(TENANT);
+    if (balance === undefined) return;
+    const { posted, reserved } = balance;
+    highest = Math.max(highest, (posted.usdMicros + reserved.usdMicros) / LIMIT);
+    for (const { nth, running } of refused.splice(0))
+      if (posted.usdMicros + running + (calls[nth]?.cost ?? 0) <= LIMIT) needless++;
+  }
+
+  const ready = Promise.all(routers.map((router) => router.ready()));
   await clock.advance(50);
-  await settled;
-  for (let i = 0; i < CALLERS; i++) ask(connectMemorySocket(routers[i % count] as Router, clock));
+  await ready;
+  for (let i = 0; i < CALLERS; i++) askNext(connect(routers[i % count] as Router, clock, `s${i}`, ended));
   while (open > 0) {
-    await clock.advance(20);
-    await collect();
+    await clock.advance(5);
+    await look();
   }
   await clock.advance(120_000);
   await Promise.all(routers.map((router) => router.close()));
-  const { posted, reserved } = (await books.read("tenant:default")) ?? {
-    posted: { usdMicros: 0 },
-    reserved: { usdMicros: 0 },
-  };
-  const affordable = countAffordable(calls);
-  const needless = [...refusedFor].filter(([nth, fitted]) => fitted && nth < affordable).length;
+  const balance = await books.read(TENANT);
   return {
-    posted: posted.usdMicros / LIMIT,
+    posted: (balance?.posted.usdMicros ?? 0) / LIMIT,
     highest,
-    reservedAfter: reserved.usdMicros,
-    affordable,
+    reservedAfter: balance?.reserved.usdMicros ?? 0,
+    affordable: until,
     needless,
-    started,
+    started: model.said.size,
     cut,
+    again,
   };
 }
 
-function countAffordable(calls: readonly Call[]): number {
-  let spent = 0;
-  return calls.findIndex(({ cost }) => (spent += cost) > LIMIT);
-}
-
-function codeOf(end: Frame): string | undefined {
-  return (end.payload?.content as { code?: string } | undefined)?.code;
-}
-
-function ledgerOf(
-  books: LedgerStore,
+/** A socket of one caller; it hears of ends only. */
+function connect(
+  router: Router,
   clock: VirtualClock,
-  leased: boolean,
-  pressure: LeasePressure,
-  nth: number,
-): LedgerStore {
-  return leased ? createLeasedLedgerStore({ shared: books, clock, pressure, router: `r${nth}` }) : books;
+  session: string,
+  ended: (caller: Caller, nth: number, end: Frame) => void,
+): Caller {
+  let told = false;
+  const handler = router.connect(
+    {
+      send(data) {
+        const text = data as string;
+        if (!told) clock.at(clock.now(), flushed);
+        told = true;
+        if (!text.includes('"FIN"') && !text.includes('"RST"')) return;
+        const frame = JSON.parse(text) as Frame;
+        clock.at(clock.now(), () => ended(caller, Number.parseInt(frame.stream_id.slice(2), 10), frame));
+      },
+      close: (code, reason) => {
+        if (code !== 4000) throw new Error(`the router closed a socket with ${code}: ${reason}`);
+      },
+      terminate: () => undefined,
+      ping: () => clock.at(clock.now(), () => handler.alive()),
+      setReading: () => undefined,
+      bufferedBytes: () => 0,
+    },
+    { remote: "memory", subprotocol: JSON_SUBPROTOCOL, credentials: {} },
+  );
+  function flushed(): void {
+    told = false;
+    handler.flushed(0);
+  }
+  let asked = 0;
+  const caller: Caller = {
+    ask(nth) {
+      const frame = syn({ session, stream: `st${nth}.${asked++}`, prompt: String(nth), meta: { strategy: "single" } });
+      clock.at(clock.now(), () => handler.text(JSON.stringify(frame)));
+    },
+  };
+  return caller;
 }
 
 /** Routers of this process tell one another directly, as over a channel of Redis. */

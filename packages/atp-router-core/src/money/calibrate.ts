@@ -45,7 +45,7 @@ export interface Correction {
 /** Learns how far an adapter's quotes are off. Plain state behind synchronous operations. */
 export interface Calibrator {
   observe(adapter: string, taskType: string, sample: CostSample): void;
-  /** The quote as it should have been: integers, and never surer than what was seen. */
+  /** The quote as it should have been, with 95th percentiles: integers, and never surer than what was seen. */
   correct(adapter: string, taskType: string, estimate: Estimate): Estimate;
   correction(adapter: string, taskType: string): Correction;
   forget(adapter: string): void;
@@ -159,9 +159,18 @@ export function createCalibrator(): Calibrator {
         Math.min(1e300, Math.max(quoted * Math.exp(2 * known[d].mean), known[d].variance * mean * mean));
       const varianceTokens = spread(estimate.varianceTokens, "outTokens", outTokens);
       const varianceUsd = spread(estimate.varianceUsd, "usdMicros", usdMicros);
-      /** A percentile that was quoted, but not below what was seen of the spread. */
-      const p95 = (quoted: number, d: Measured, mean: number): number =>
-        Math.max(scaled(quoted, d), Math.ceil(mean * (1 + P95_DEVIATIONS * Math.sqrt(known[d].variance))));
+      /**
+       * The 95th percentile: of what was seen, of what was quoted. Where the clip equals the hold it is never below the quote itself: a
+       * hold that is too large comes back, and an answer that was clipped does not.
+       */
+      const p95 = (d: Measured, mean: number, quoted: number, variance: number, percentile: number): number => {
+        const seen = Math.ceil(mean * Math.exp(P95_DEVIATIONS * Math.sqrt(known[d].variance)));
+        const told = Math.ceil(mean + P95_DEVIATIONS * Math.sqrt(variance));
+        const floor = estimate.cancelsCleanly ? 0 : quoted;
+        return Math.min(Number.MAX_SAFE_INTEGER - 1, Math.max(seen, told, floor, scaled(percentile, d)));
+      };
+      const { p95Tokens = 0, p95UsdMicros = 0 } = estimate;
+      const output = Math.max(0, p95Tokens - estimate.inTokens);
       return {
         ...estimate,
         inTokens,
@@ -169,12 +178,8 @@ export function createCalibrator(): Calibrator {
         usdMicros,
         varianceTokens,
         varianceUsd,
-        ...(estimate.p95Tokens === undefined
-          ? {}
-          : { p95Tokens: inTokens + p95(Math.max(0, estimate.p95Tokens - estimate.inTokens), "outTokens", outTokens) }),
-        ...(estimate.p95UsdMicros === undefined
-          ? {}
-          : { p95UsdMicros: p95(estimate.p95UsdMicros, "usdMicros", usdMicros) }),
+        p95Tokens: inTokens + p95("outTokens", outTokens, estimate.outTokens, estimate.varianceTokens, output),
+        p95UsdMicros: p95("usdMicros", usdMicros, estimate.usdMicros, estimate.varianceUsd, p95UsdMicros),
       };
     },
     correction(adapter, taskType) {

@@ -16,10 +16,14 @@ export function chunkTokens(slackTokens: number): number {
 /** Standard deviations above the mean of the 95th percentile. */
 const P95_DEVIATIONS = 1.645;
 
+/** What a quote is taken to be off by, as a share, while neither its adapter nor its calls said anything of their spread. */
+const UNKNOWN_SPREAD = 0.3;
+
 /** Output that nineteen of twenty such calls do not pass, by the quote. */
 function probableOutput({ inTokens, outTokens, p95Tokens, varianceTokens }: HoldSizeInput["estimate"]): number {
   if (p95Tokens !== undefined) return Math.max(outTokens, p95Tokens - inTokens);
-  return outTokens + Math.ceil(P95_DEVIATIONS * Math.sqrt(varianceTokens));
+  const deviation = varianceTokens > 0 ? Math.sqrt(varianceTokens) : UNKNOWN_SPREAD * outTokens;
+  return outTokens + Math.ceil(P95_DEVIATIONS * deviation);
 }
 
 /**
@@ -39,9 +43,9 @@ export function sizeFirstHold(input: HoldSizeInput): HoldSize {
   if (byTokens < least) return { ok: false, dimension: "tokens", asked: inTokens + least };
   if (byUsd < least) return { ok: false, dimension: "usdMicros", asked: tariff.cost(least) };
   const most = Math.min(asked, byTokens, byUsd, Number.MAX_SAFE_INTEGER - inTokens);
-  // Never less than the next chunk and the slack; and what the call probably needs, so that calls that were started together do not
-  // find the window empty half way.
-  const covered = Math.min(most, Math.max(chunkTokens(MIN_SLACK_TOKENS) + MIN_SLACK_TOKENS, probableOutput(estimate)));
+  // The next chunk and the slack beyond what the call probably needs: calls that were started together must not find the window
+  // empty half way, and one that comes to its end must not be cut for what may be on its way.
+  const covered = Math.min(most, probableOutput(estimate) + chunkTokens(MIN_SLACK_TOKENS) + MIN_SLACK_TOKENS);
   return {
     ok: true,
     amounts: { parallel: 1, tokens: inTokens + covered, usdMicros: tariff.cost(covered) },

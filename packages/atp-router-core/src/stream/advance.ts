@@ -123,6 +123,7 @@ function tellProvisional(s: StreamState, verdict: Verdict, out: Out): void {
 /** A hold was refused: ask smaller, wait for running work, or do without the call. */
 export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, left: Limits, at: Ms, out: Out): void {
   s.refusal = refusal;
+  let waits = refusal.remedy === "wait";
   const { content } = s.opening.task;
   if (leg.holdAttempts <= MAX_RESIZES && refusal.dimension !== "parallel") {
     const { price, contextTokens } = leg.call.adapter;
@@ -135,16 +136,17 @@ export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, le
       left,
     });
     const smaller = size.ok && (size.amounts.tokens < leg.held.tokens || size.amounts.usdMicros < leg.held.usdMicros);
-    // What only running work holds comes back: a short wait is better than an answer that may be cut.
-    const useful = size.ok && refusal.remedy !== "wait";
-    if (size.ok && smaller && useful) {
+    // What running work holds may come back: a short wait is better than an answer that is surely cut.
+    const others = refusal.limitSource !== "stream" && refusal.reserved > 0;
+    if (size.ok && others && size.maxOutputTokens < leg.call.estimate.outTokens) waits = true;
+    if (size.ok && smaller && !waits) {
       leg.held = size.amounts;
       leg.maxOutputTokens = size.maxOutputTokens;
       reserve(s, leg, at, out);
       return;
     }
   }
-  if (refusal.remedy === "wait") {
+  if (waits) {
     leg.phase = "waiting";
     if (!s.windowTimer) {
       s.windowTimer = true;

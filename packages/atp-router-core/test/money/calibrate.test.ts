@@ -89,6 +89,20 @@ describe("calibrator", () => {
     expect(c.correction("a", "task-4999").calls).toBe(1);
   });
 
+  it("A7.2 gives the 95th percentile of what it saw, and where the clip equals the hold never less than the quote", () => {
+    const rng = seededRng(5);
+    const c = createCalibrator();
+    for (let i = 0; i < 500; i++)
+      c.observe("a", "qa", { estimate: quote(), used: used(0.2 + (0.2 * rng.u32()) / 2 ** 32), cut: false });
+    const clean = c.correct("a", "qa", quote({ cancelsCleanly: true }));
+    // Costs are 0.2 to 0.4 of the quote: 40 to 80 tokens.
+    expect(clean.p95Tokens).toBeGreaterThanOrEqual(100 + 76);
+    expect(clean.p95Tokens).toBeLessThan(100 + 100);
+    expect(c.correct("a", "qa", quote()).p95Tokens).toBe(100 + 200);
+    expect(c.correct("a", "qa", quote()).p95UsdMicros).toBe(1_000);
+    expect(c.correct("a", "qa", quote()).outTokens).toBeLessThan(70);
+  });
+
   it("A7.2 after calls that scatter by sigma 0.5 around twice the quote, few exceed a gold hold, and it is not far above need", () => {
     const rng = seededRng(7);
     const normal = (): number => {

@@ -28,15 +28,15 @@ describe("output meter", () => {
 });
 
 describe("sizeFirstHold", () => {
-  it("A7.2 covers at least the input, a chunk and the slack", () => {
-    const short = { ...estimate, outTokens: 5, usdMicros: 10 };
-    expect(sizeFirstHold({ estimate: short, qos: "silver", left: {} })).toMatchObject({ amounts: { tokens: 180 } });
-  });
-
-  it("A7.2 covers what the call probably needs; the clip is what the ceilings could grant", () => {
-    expect(sizeFirstHold({ estimate, qos: "silver", left: { tokens: 10_000, usdMicros: 3_000 } })).toEqual({
+  it.each([
+    ["the 95th percentile that was quoted", { p95Tokens: 800 }, 700],
+    ["1.645 standard deviations that were quoted", { varianceTokens: 10_000 }, 500 + 165],
+    ["a usual error, where nothing is known of it", {}, 500 + 247],
+  ])("A7.2 covers a chunk and the slack beyond %s; the clip is what the ceilings could grant", (_, more, probable) => {
+    const left = { tokens: 10_000, usdMicros: 3_000 };
+    expect(sizeFirstHold({ estimate: { ...estimate, ...more }, qos: "silver", left })).toEqual({
       ok: true,
-      amounts: { parallel: 1, tokens: 600, usdMicros: 1_000 },
+      amounts: { parallel: 1, tokens: 100 + probable + 80, usdMicros: 2 * (probable + 80) },
       maxOutputTokens: 1_500,
     });
   });
