@@ -204,8 +204,8 @@ const checks: readonly Check[] = [
     id: "2.policy",
     what: "router - policy server",
     holds: async (_e, stack) => {
-      const ready = (await stackJson(stack, "/readyz")) as { checks?: Readonly<Record<string, unknown>> };
-      must(ready.checks?.["policy"] === true, `/readyz is ${JSON.stringify(ready)}`);
+      const ready = (await stackJson(stack, "/readyz")) as { checks?: Readonly<Record<string, { ok: boolean }>> };
+      must(ready.checks?.["policy"]?.ok === true, `/readyz is ${JSON.stringify(ready)}`);
       return "ready, and asked above";
     },
   },
