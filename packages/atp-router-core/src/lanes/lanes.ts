@@ -7,7 +7,7 @@ import { dueAt, victimFor } from "./preempt.js";
 import { createTally } from "./tally.js";
 import type { LaneOutcome, Lanes, LanesConfig, Outlook, ShedReason } from "./values.js";
 import { lanesView } from "./view.js";
-import { defaultWeights, stepsOf } from "./weights.js";
+import { defaultWeights, laneNames, stepsOf } from "./weights.js";
 
 /** The pool of tickets that name no adapter. */
 const NO_ADAPTER = "";
@@ -33,7 +33,7 @@ interface Held {
  * comes back starts at the clock of its level, so that nobody saves up. Where adapters share the router's slots, lanes share them
  * by the same rule.
  *
- * @throws RangeError when a weight is not above 0.
+ * @throws RangeError when a weight is not above 0, or more is reserved than there is.
  */
 export function createLanes(config: LanesConfig): Lanes {
   const { slots } = config;
@@ -43,6 +43,7 @@ export function createLanes(config: LanesConfig): Lanes {
   const maxWaitMs = config.maxWaitMs ?? 30_000;
   const waitShare = config.waitShare ?? defaultWaitShare;
   const reserved = config.reserved ?? { gold: slots > 1 ? 1 : 0 };
+  check(slots, reserved, waitShare);
   const preempts = config.preempt ?? true;
   const pools = new Map<string, Pool>();
   const tickets = new Map<string, Held>();
@@ -115,7 +116,9 @@ export function createLanes(config: LanesConfig): Lanes {
       if (victim === undefined) continue;
       victim.preempted = true;
       tally.preempted("bronze");
-      out.push({ t: "preempted", id: victim.ticket.id });
+      const { id, tenant } = victim.ticket;
+      const { waitMs } = outlookOf(pool, bookOf(pool, "bronze"), tenant, slots, at, 1);
+      out.push({ t: "preempted", id, retryAfterMs: Math.min(maxWaitMs, Math.max(MIN_RETRY_MS, waitMs)) });
     }
   }
 
@@ -251,4 +254,16 @@ export function createLanes(config: LanesConfig): Lanes {
         return outlookOf(pool, bookOf(pool, lane), "", slots, at, 0).waitMs;
       }),
   };
+}
+
+function check(
+  slots: number,
+  reserved: Readonly<Partial<Record<Lane, number>>>,
+  waitShare: Readonly<Record<Lane, number>>,
+): void {
+  const kept = laneNames.reduce((sum, lane) => sum + (reserved[lane] ?? 0), 0);
+  if (kept > slots) throw new RangeError(`lanes reserve ${kept} slots, but there are ${slots}`);
+  for (const lane of laneNames)
+    if (!(waitShare[lane] > 0 && waitShare[lane] <= 1))
+      throw new RangeError(`the share of its time that lane ${lane} may wait must be over 0 and at most 1`);
 }

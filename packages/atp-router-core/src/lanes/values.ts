@@ -47,7 +47,7 @@ export type LaneOutcome =
   | { readonly t: "granted"; readonly id: string; readonly waitedMs: Ms }
   | ({ readonly t: "shed"; readonly id: string } & Shed)
   /** It runs, and is to be ended for gold that waits. It keeps its slot until it is released. */
-  | { readonly t: "preempted"; readonly id: string };
+  | { readonly t: "preempted"; readonly id: string; readonly retryAfterMs: Ms };
 
 /** One lane as it is now. */
 export interface LaneState {

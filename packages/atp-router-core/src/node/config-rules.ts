@@ -79,6 +79,6 @@ function ofPolicy({ policy = {}, tenants, allow_tools }: ConfigFile, opaUrl: str
 
 function ofLanes({ lanes = {}, limits }: ConfigFile): string | undefined {
   const slots = limits?.max_concurrent_calls ?? DEFAULT_SLOTS;
-  const reserved = Object.values(lanes).reduce((sum, lane) => sum + (lane?.reserved ?? 0), 0);
+  const reserved = (["gold", "silver", "bronze"] as const).reduce((sum, lane) => sum + (lanes[lane]?.reserved ?? 0), 0);
   return reserved > slots ? `lanes reserve ${reserved} slots, but limits.max_concurrent_calls is ${slots}.` : undefined;
 }

@@ -23,7 +23,12 @@ const budget = z.strictObject({
   max_usd_micros: uint.optional(),
 });
 
-const laneConfig = z.strictObject({ weight: positive.optional(), reserved: uint.optional() });
+const laneConfig = z.strictObject({
+  weight: positive.optional(),
+  reserved: uint.optional(),
+  /** How much of its time to its deadline a call may wait. */
+  wait_share: z.number().gt(0).max(1).optional(),
+});
 
 const names = z.array(z.string().min(1));
 
@@ -123,7 +128,17 @@ export const configSchema = z.strictObject({
     )
     .optional(),
   lanes: z
-    .strictObject({ gold: laneConfig.optional(), silver: laneConfig.optional(), bronze: laneConfig.optional() })
+    .strictObject({
+      gold: laneConfig.optional(),
+      silver: laneConfig.optional(),
+      bronze: laneConfig.optional(),
+      /** What a token of input and of output costs a tenant in its lane. */
+      cost: z.strictObject({ in: positive, out: positive }).optional(),
+      /** Cut running bronze for gold that waits too long. */
+      preempt: z.boolean().optional(),
+      /** Learn how many calls each adapter takes at once. */
+      learn_limits: z.boolean().optional(),
+    })
     .optional(),
   limits: z
     .strictObject({

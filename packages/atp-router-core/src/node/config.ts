@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { parseDocument } from "yaml";
 import { adapterAddress, contradiction } from "./config-rules.js";
+import { readConfigText } from "./config-lines.js";
 import { configSchema, isAdapterUrl } from "./config-schema.js";
 import type { ConfigFile } from "./config-schema.js";
 import { logLevels } from "./log.js";
@@ -51,7 +51,7 @@ function read(env: Env): ProcessConfig {
   const logLevel = variable(env, "LOG_LEVEL") ?? "info";
   if (!(logLevels as readonly string[]).includes(logLevel))
     throw new ConfigError(`LOG_LEVEL is ${quote(logLevel)}, not one of ${logLevels.join(", ")}.`);
-  const file = readFile(variable(env, "ATP_CONFIG"));
+  const { file, at: inFile } = readFile(variable(env, "ATP_CONFIG"));
   const config: ProcessConfig = {
     host,
     port: portOf(variable(env, "PORT") ?? "7443"),
@@ -79,7 +79,7 @@ function read(env: Env): ProcessConfig {
       `telemetry.${useless[0]} is for traces, but neither OTEL_EXPORTER_OTLP_ENDPOINT nor telemetry.otlp says where they go.`,
     );
   const wrong = contradiction(file, config.opaUrl);
-  if (wrong !== undefined) throw new ConfigError(wrong);
+  if (wrong !== undefined) throw new ConfigError(inFile(wrong));
   if (file.memory?.token !== undefined && config.memoryUrl === undefined)
     throw new ConfigError("memory.token is set without MEMORY_GATEWAY_URL or memory.url.");
   return config;
@@ -166,29 +166,39 @@ function endpoints(text: string | undefined): readonly string[] {
   return [...addresses];
 }
 
-function readFile(path: string | undefined): ConfigFile {
-  if (path === undefined) return {};
+/** A file's content, and what says where something in it stands. */
+interface Read {
+  readonly file: ConfigFile;
+  /** The message with the file's name, and the line of the key that it begins with. */
+  readonly at: (message: string) => string;
+}
+
+function readFile(path: string | undefined): Read {
+  if (path === undefined) return { file: {}, at: (message) => message };
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
     throw new ConfigError(`ATP_CONFIG names ${quote(path)}, which cannot be read: ${(error as Error).message}.`);
   }
-  // YAML takes JSON as it is.
-  const document = parseDocument(text);
-  const [broken] = document.errors;
-  if (broken !== undefined) throw new ConfigError(`${path}: ${broken.message.split("\n")[0] ?? "is not YAML"}`);
-  const content: unknown = document.toJS() ?? {};
+  const { content = {}, broken, lineOf } = readConfigText(text);
+  if (broken !== undefined) throw new ConfigError(`${path}: ${broken}`);
+  const line = (where: readonly PropertyKey[]): string => {
+    const found = where.length === 0 ? undefined : lineOf(where);
+    return found === undefined ? path : `${path} line ${found}`;
+  };
   refuseLacking(path, content);
-  const parsed = configSchema.safeParse(content);
-  if (parsed.success) return parsed.data;
+  const parsed = configSchema.safeParse(content ?? {});
+  const at = (message: string): string => `${line((message.split(/[ :]/, 1)[0] ?? "").split("."))}: ${message}`;
+  if (parsed.success) return { file: parsed.data, at };
   const issue = parsed.error.issues[0];
   const where = [...(issue?.path ?? [])];
-  if (issue?.code === "unrecognized_keys")
-    throw new ConfigError(
-      `${path}: ${[...where, issue.keys[0] ?? ""].map(String).join(".")} is not a key of the configuration.`,
-    );
-  throw new ConfigError(`${path}: ${where.map(String).join(".") || "the file"}: ${issue?.message ?? "is malformed"}.`);
+  if (issue?.code === "unrecognized_keys") {
+    const key = [...where, issue.keys[0] ?? ""];
+    throw new ConfigError(`${line(key)}: ${key.map(String).join(".")} is not a key of the configuration.`);
+  }
+  const name = where.map(String).join(".") || "the file";
+  throw new ConfigError(`${line(where)}: ${name}: ${issue?.message ?? "is malformed"}.`);
 }
 
 function refuseLacking(path: string, content: unknown): void {

@@ -1,7 +1,7 @@
 import type { Route } from "../model/index.js";
 import type { Observer } from "../ports/index.js";
 import { createRouter } from "../runtime/index.js";
-import type { Lease, Router, RouterConfig, TenantConfig } from "../runtime/index.js";
+import type { LaneOptions, Lease, Router, RouterConfig, TenantConfig } from "../runtime/index.js";
 import { adapterAddress } from "./config-rules.js";
 import type { ConfigFile } from "./config-schema.js";
 import type { ProcessConfig } from "./config.js";
@@ -91,7 +91,7 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
     ...(file.cache === undefined ? {} : { cache: cacheOf(file.cache) }),
     ...(file.routes === undefined ? {} : { routes: file.routes.map(routeOf) }),
     ...(file.tenants === undefined ? {} : { tenants: tenantsOf(file.tenants) }),
-    ...(file.lanes === undefined ? {} : { lanes: file.lanes as NonNullable<RouterConfig["lanes"]> }),
+    ...(file.lanes === undefined ? {} : { lanes: lanesOf(file.lanes) }),
     ...(file.limits?.lease === undefined ? {} : { lease: leaseOf(file.limits.lease) }),
     ...(limits === undefined ? {} : { limits }),
     ...(observer === undefined ? {} : { observer }),
@@ -124,6 +124,23 @@ function tenantsOf(tenants: NonNullable<ConfigFile["tenants"]>): Record<string, 
       { ...(budget === undefined ? {} : { budget: ceilings(budget) }), ...(lanes === undefined ? {} : { lanes }) },
     ]),
   );
+}
+
+function lanesOf({ cost, preempt, learn_limits, ...lanes }: NonNullable<ConfigFile["lanes"]>): LaneOptions {
+  const options = Object.entries(lanes).map(([lane, { weight, reserved, wait_share } = {}]) => [
+    lane,
+    {
+      ...(weight === undefined ? {} : { weight }),
+      ...(reserved === undefined ? {} : { reserved }),
+      ...(wait_share === undefined ? {} : { waitShare: wait_share }),
+    },
+  ]);
+  return {
+    ...(Object.fromEntries(options) as LaneOptions),
+    ...(cost === undefined ? {} : { cost }),
+    ...(preempt === undefined ? {} : { preempt }),
+    ...(learn_limits === undefined ? {} : { learnLimits: learn_limits }),
+  };
 }
 
 function leaseOf(lease: {

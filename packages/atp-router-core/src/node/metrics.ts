@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import type { Observation, Observer } from "../ports/index.js";
 import type { Router } from "../runtime/index.js";
 import type { MetricsSource } from "./http-api.js";
+import { laneMetrics } from "./lane-metrics.js";
 
 /** Seconds; from a local answer to a slow model's. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
@@ -81,6 +82,7 @@ export function createMetrics(): RouterMetrics {
       if (followed !== undefined) this.set(followed.view().streams);
     },
   });
+  laneMetrics(registry, () => followed?.view().lanes);
   const overruns = new Counter({
     name: "atp_adapter_overruns_total",
     help: "Calls that billed more than was held.",

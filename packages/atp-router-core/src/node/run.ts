@@ -1,3 +1,4 @@
+import { getHeapStatistics } from "node:v8";
 import type { Logger } from "pino";
 import { readConfig } from "./config.js";
 import type { ProcessConfig } from "./config.js";
@@ -42,6 +43,7 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
         ...(await portsFromConfig(config, (state, reason) =>
           state === "ready" ? log.info("Redis is there") : log.warn({ reason }, "Redis is away: no call is started"),
         )),
+        memoryShare: heapShare,
         ...(telemetry.tracing === undefined ? {} : { tracing: telemetry.tracing }),
       },
     );
@@ -83,6 +85,12 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
   } catch (error) {
     refuse(listenProblem(error, config) ?? (error as Error).message);
   }
+}
+
+/** How much of the heap that it may have this process uses, 0 to 1. */
+function heapShare(): number {
+  const { used_heap_size, heap_size_limit } = getHeapStatistics();
+  return used_heap_size / heap_size_limit;
 }
 
 /** Why the address cannot be listened on, by the variable to change. */

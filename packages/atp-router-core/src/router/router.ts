@@ -1,11 +1,13 @@
 import { createLanes } from "../lanes/index.js";
-import type { LaneOutcome, Lanes, LanesConfig } from "../lanes/index.js";
+import type { Caller, LaneOutcome, Lanes, LanesConfig, Refusal, Signals } from "../lanes/index.js";
 import type { AdapterHealth, AdapterStatus, Candidate, Failure, Ms } from "../model/index.js";
 import { createCalibrator } from "../money/index.js";
 import { createRegistry } from "../routing/index.js";
 import type { AdapterRegistry } from "../routing/index.js";
 import { createLearningDesk } from "./learning-desk.js";
 import type { Feedback, LearningDesk, RouterLearning } from "./learning-desk.js";
+import { createOverloadDesk } from "./overload-desk.js";
+import type { OverloadConfig, OverloadDesk } from "./overload-desk.js";
 import { openStream, stepStream } from "../stream/index.js";
 import type { StreamEffect, StreamEvent, StreamKey, StreamOpening, StreamState } from "../stream/index.js";
 
@@ -25,8 +27,8 @@ export type RouterEvent =
   | { readonly t: "money.room"; readonly at: Ms }
   /** A reader's word on a stream that ended. */
   | { readonly t: "feedback"; readonly at: Ms; readonly key: StreamKey; readonly word: Feedback }
-  /** Time passed: queues and probes look at their deadlines. */
-  | { readonly t: "tick"; readonly at: Ms };
+  /** Time passed: queues and probes look at their deadlines. With how the process is, where that is known. */
+  | { readonly t: "tick"; readonly at: Ms; readonly signals?: Signals };
 
 /** What a router asks for: what its streams ask for, less what it answers itself. */
 export type RouterEffect =
@@ -44,7 +46,13 @@ export type RouterEffect =
 export interface RouterMachine {
   /** Advances the router by one event. Synchronous and total. */
   step(event: RouterEvent): readonly RouterEffect[];
+  /**
+   * Why a request of this lane and tenant is not let in now; undefined when it is. To be asked before anything of it is read, and
+   * once for each: it counts them.
+   */
+  refusal(caller: Caller, at: Ms): Refusal | undefined;
   readonly lanes: Lanes;
+  readonly overload: Pick<OverloadDesk, "admittedShare">;
   readonly registry: AdapterRegistry;
   readonly streams: ReadonlyMap<StreamKey, StreamState>;
   /** Undefined where nothing is learned. */
@@ -59,10 +67,12 @@ interface Ticket {
 /** A router machine: it owns lanes, adapter health and streams, and routes between them in the same turn. */
 export function createRouterMachine(config: {
   readonly lanes: LanesConfig;
+  readonly overload?: OverloadConfig;
   /** Absent: nothing is learned, at no cost. */
   readonly learning?: RouterLearning;
 }): RouterMachine {
   const lanes = createLanes(config.lanes);
+  const overload = createOverloadDesk(lanes, config.lanes.slots, config.overload);
   const registry = createRegistry();
   const learning = config.learning === undefined ? undefined : createLearningDesk(config.learning);
   const streams = new Map<StreamKey, StreamState>();
@@ -76,15 +86,19 @@ export function createRouterMachine(config: {
     switch (event.t) {
       case "stream.opened": {
         const asked: StreamEffect[] = [];
+        const { opening } = event;
+        if (!opening.dryRun) overload.entered(event.key, opening.qos, opening.principal.tenant);
         streams.set(event.key, openStream({ ...event, candidates: candidates() }, asked));
         route(asked, event.at, out);
         break;
       }
       case "adapter.added":
         registry.add(event.adapter, event.configured);
+        known(event.adapter, event.at, out);
         break;
       case "adapter.healthy":
         statuses(registry.healthOk(event.adapter, event.health, event.at), out);
+        known(event.adapter, event.at, out);
         break;
       case "adapter.unhealthy":
         statuses(registry.healthFailed(event.adapter, event.failure, event.at), out);
@@ -96,6 +110,7 @@ export function createRouterMachine(config: {
         learning?.feedback(event.key, event.word);
         break;
       case "tick":
+        if (event.signals !== undefined) overload.sense(event.signals, event.at);
         granted(lanes.expire(event.at), event.at, out);
         for (const adapter of registry.probesDue(event.at)) out.push({ t: "adapter.probe", adapter });
         break;
@@ -119,6 +134,7 @@ export function createRouterMachine(config: {
         statuses(registry.callEnded(leg.call.adapter.id, outcome, event.at), out);
       }
     }
+    if (event.t === "leg.chunk" || event.t === "leg.ended") granted(overload.saw(stream, event), event.at, out);
     const asked: StreamEffect[] = [];
     stepStream(stream, corrected(stream, event), asked);
     if (event.t === "hold.refused" || event.t === "hold.notExtended" || event.t === "money.room") watchWaiting(stream);
@@ -145,13 +161,14 @@ export function createRouterMachine(config: {
         case "lane.enqueue": {
           const id = ticketId(effect);
           tickets.set(id, { key: effect.key, leg: effect.leg });
-          const { lane, tenant, cost, deadlineAt } = effect;
-          granted(lanes.enqueue({ id, lane, tenant, cost, deadlineAt }, at), at, out);
+          const { lane, tenant, adapter, deadlineAt } = effect;
+          overload.arrived(effect.key);
+          granted(lanes.enqueue({ id, lane, tenant, adapter, cost: overload.costOf(effect), deadlineAt }, at), at, out);
           break;
         }
         case "lane.release":
           tickets.delete(ticketId(effect));
-          granted(lanes.release(ticketId(effect), at, effect.cost), at, out);
+          granted(lanes.release(ticketId(effect), at, overload.costOf(effect)), at, out);
           break;
         case "lane.cancel":
           tickets.delete(ticketId(effect));
@@ -177,6 +194,7 @@ export function createRouterMachine(config: {
             learning.ended(effect.key, end, effect.telemetry.usd);
           }
           streams.delete(effect.key);
+          overload.arrived(effect.key);
           waiting.delete(effect.key);
           out.push(effect);
           break;
@@ -196,7 +214,10 @@ export function createRouterMachine(config: {
       if (ticket === undefined) continue;
       if (outcome.t === "granted") {
         toStream({ t: "lane.granted", at, key: ticket.key, leg: ticket.leg, waitedMs: outcome.waitedMs }, out);
-      } else if (outcome.t === "shed") {
+      } else if (outcome.t === "preempted") {
+        const { retryAfterMs } = outcome;
+        toStream({ t: "leg.preempted", at, key: ticket.key, leg: ticket.leg, retryAfterMs }, out);
+      } else {
         tickets.delete(outcome.id);
         const { reason, retryAfterMs } = outcome;
         toStream({ t: "lane.shed", at, key: ticket.key, leg: ticket.leg, reason, retryAfterMs }, out);
@@ -211,7 +232,12 @@ export function createRouterMachine(config: {
     for (const { id, from, to, reason } of changes) out.push({ t: "adapter.status", adapter: id, from, to, reason });
   }
 
-  return { step, lanes, registry, streams, learning };
+  function known(adapter: string, at: Ms, out: RouterEffect[]): void {
+    const info = registry.candidates().find((one) => one.info.id === adapter)?.info;
+    granted(overload.known(adapter, info?.maxParallel, at), at, out);
+  }
+
+  return { step, refusal: (caller, at) => overload.refusal(caller, at), lanes, overload, registry, streams, learning };
 }
 
 /** A hold or an extension that something freed may let through. */

@@ -12,6 +12,7 @@ import type { BudgetView } from "./budget-view.js";
 import { openConnection } from "./connection.js";
 import type { Connection } from "./connection.js";
 import { allowTools } from "./default-policy.js";
+import { passDoor } from "./door.js";
 import { createEventLoop } from "./event-loop.js";
 import { createSharing } from "./sharing.js";
 import { explain } from "./explain.js";
@@ -34,8 +35,8 @@ import { createSessions } from "./sessions.js";
 import { lowered, settingsOf } from "./settings.js";
 import { within } from "./settle.js";
 import { systemClock, systemRng } from "./system.js";
+import { startTicker } from "./ticker.js";
 
-const TICK_MS = 250;
 const SWEEP_EVERY_TICKS = 8;
 
 /**
@@ -43,7 +44,7 @@ const SWEEP_EVERY_TICKS = 8;
  * Without further configuration budgets are kept in process memory and everyone is the tenant `default`.
  */
 export function createRouter(config: RouterConfig): Router {
-  const { wire, limits, lease, leaseLimits, lanes, server } = settingsOf(config);
+  const { wire, limits, lease, leaseLimits, lanes, overload, server } = settingsOf(config);
   const clock = config.clock ?? systemClock();
   const rng = config.rng ?? systemRng();
   const { observer, memory } = config;
@@ -57,7 +58,11 @@ export function createRouter(config: RouterConfig): Router {
   const hash = config.hash ?? ((text: string) => webDigest().sha256(text));
   const salt = rng.hex(8);
   const learning = config.learning === undefined ? undefined : learningOf(config.learning, salt);
-  const machine = createRouterMachine({ lanes, ...(learning === undefined ? {} : { learning }) });
+  const machine = createRouterMachine({
+    lanes,
+    overload: { ...overload, seed: rng.u32() },
+    ...(learning === undefined ? {} : { learning }),
+  });
   /** Names of sessions for adapters. */
   const aliases = new Map<string, string>();
   /** Called when the last stream has ended. */
@@ -65,7 +70,6 @@ export function createRouter(config: RouterConfig): Router {
   const scopes = createSessionScopes(hosts, (scope) => desk.forget(scope));
   let draining = false;
   const writes = new Set<Promise<void>>();
-  let stopTick: (() => void) | undefined;
   let dryRuns = 0;
 
   const loop: Emit = createEventLoop(machine, (effect) => perform(tools, effect), { clock, rng, observer });
@@ -125,11 +129,16 @@ export function createRouter(config: RouterConfig): Router {
 
   function open(o: Opened, principal: Principal): void {
     if (draining) throw new AtpError("EDRAINING", "The router shuts down. Ask again elsewhere.");
-    const asked = parseTask(o.parse);
     if (!may(principal, "stream"))
       throw new AtpError("EPOLICY", "These credentials may not run streams: they lack the scope `stream`.");
     const tenant = config.tenants?.[principal.tenant];
     const qos = lowered(lowered(o.parse.qos, tenant?.lanes), principal.lanes);
+    // Before its body is looked at: what is refused costs next to nothing.
+    if (!o.dryRun) {
+      const head = { lane: qos, tenant: principal.tenant, meta: o.parse.meta, maxStreamMs: limits.maxStreamMs };
+      passDoor(machine, head, clock.now());
+    }
+    const asked = parseTask(o.parse);
     const route = narrowRoute(matchRoute(config.routes ?? [], asked, qos), asked.meta["adapters"]);
     // The client's own strategy wins over the route's.
     const task =
@@ -173,14 +182,6 @@ export function createRouter(config: RouterConfig): Router {
     emit({ t: "stream.opened", at, key: o.key, opening });
   }
 
-  let ticks = 0;
-  function tick(): void {
-    stopTick = clock.at(clock.now() + TICK_MS, tick);
-    emit({ t: "tick", at: clock.now() });
-    // A store that is away is swept when it is back.
-    if (++ticks % SWEEP_EVERY_TICKS === 0) void ledger.sweep().catch(() => undefined);
-  }
-
   let roomTold = false;
   const stopWatching = ledger.watch(() => {
     if (roomTold) return;
@@ -194,7 +195,10 @@ export function createRouter(config: RouterConfig): Router {
   for (const port of config.adapters) {
     emit({ t: "adapter.added", at: clock.now(), adapter: port.id, configured: port.configured ?? {} });
   }
-  tick();
+  const stopTick = startTicker(clock, emit, config.memoryShare, (ticks) => {
+    // A store that is away is swept when it is back.
+    if (ticks % SWEEP_EVERY_TICKS === 0) void ledger.sweep().catch(() => undefined);
+  });
 
   const streamsEnded = (withinMs: number): Promise<void> =>
     hosts.size === 0 ? Promise.resolve() : within(clock, withinMs, (resolve) => (whenEmpty = resolve));
@@ -209,7 +213,7 @@ export function createRouter(config: RouterConfig): Router {
     shared?.close();
     // Nobody comes back to a router that is gone.
     for (const session of [...sessions.all()]) if (session.detachedAt !== undefined) session.dispose();
-    stopTick?.();
+    stopTick();
     stopWatching();
     for (const port of adapters.values()) port.close();
   }

@@ -5,8 +5,11 @@ export { allowTools } from "./default-policy.js";
 export type { Learned, LearningConfig } from "./learning.js";
 export { createMemoryLedgerStore } from "./memory-ledger-store.js";
 export type {
+  AdapterSlots,
   AdapterView,
   ExplainRequest,
+  LaneOptions,
+  LanesReport,
   Lease,
   Readiness,
   Router,

@@ -1,5 +1,6 @@
 import type { ErrorContent, Payload, Qos, Window, WireLimits } from "atp-protocol";
 import type { ReplayStore } from "atp-protocol/replay";
+import type { LaneState, PoolState } from "../lanes/index.js";
 import type { AdapterInfo, AdapterStatus, Lane, Limits, Principal, Route } from "../model/index.js";
 import type {
   AdapterPort,
@@ -45,6 +46,44 @@ export interface TenantConfig {
   readonly lanes?: readonly Lane[];
 }
 
+/** How lanes share the slots, and what is done when there is too much work. */
+export interface LaneOptions
+  extends Partial<
+    Record<
+      Lane,
+      {
+        /** Its share of the work while all lanes wait: an integer above 0. @default gold 8, silver 3, bronze 1 */
+        readonly weight?: number;
+        /** Slots that only it may take. @default gold 1, the others 0 */
+        readonly reserved?: number;
+        /** How much of its time to its deadline a call may wait, over 0 to 1. @default 0.5 */
+        readonly waitShare?: number;
+      }
+    >
+  > {
+  /** What a token of input and of output costs a tenant: integers above 0. @default 1 and 2 */
+  readonly cost?: { readonly in: number; readonly out: number };
+  /** Cut running bronze for gold that waits too long. @default true */
+  readonly preempt?: boolean;
+  /** Learn how many calls each adapter takes at once. @default true */
+  readonly learnLimits?: boolean;
+}
+
+/** One adapter's slots, by the adapter's name in {@link LanesReport}. */
+export interface AdapterSlots extends PoolState {
+  readonly status: AdapterStatus;
+}
+
+/** What waits and what runs: the answer of `GET /v1/lanes`. */
+export interface LanesReport {
+  readonly slots: number;
+  readonly running: number;
+  /** How much of what comes is let in while the router itself is short of time or memory, 0 to 1. */
+  readonly admitted_share: number;
+  readonly lanes: Readonly<Record<Lane, LaneState>>;
+  readonly adapters: Readonly<Record<string, AdapterSlots>>;
+}
+
 /** Ceilings of a session: what `control.welcome` calls its lease. */
 export interface Lease {
   readonly max_parallel: number;
@@ -70,11 +109,13 @@ export interface RouterConfig {
   /** The first route that matches a task wins. @default none */
   readonly routes?: readonly Route[];
   readonly tenants?: Readonly<Record<string, TenantConfig>>;
-  readonly lanes?: Partial<Record<Lane, { readonly weight?: number; readonly reserved?: number }>>;
+  readonly lanes?: LaneOptions;
   /** @default 64 calls, 10,000,000 tokens, 10,000,000 micro-dollars */
   readonly lease?: Lease;
   readonly limits?: Partial<WireLimits & RouterLimits>;
   readonly observer?: Observer;
+  /** How much of the memory it may use the process does, 0 to 1: above 0.8 less is let in. @default not looked at */
+  readonly memoryShare?: () => number;
   /** Follows streams from frame to call, such as `otelTracing` of `atp-router-core/otel`. @default nobody */
   readonly tracing?: TracingPort;
   /** @default the system's */
@@ -113,7 +154,7 @@ export interface AdapterView {
 /** What a router is doing now. */
 export interface RouterView {
   readonly adapters: readonly AdapterView[];
-  readonly lanes: Readonly<Record<string, unknown>>;
+  readonly lanes: LanesReport;
   readonly streams: number;
   readonly sockets: number;
   readonly draining: boolean;

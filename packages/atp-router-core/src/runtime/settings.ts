@@ -2,6 +2,7 @@ import { defaultLimits } from "atp-protocol";
 import type { WireLimits } from "atp-protocol";
 import type { LanesConfig } from "../lanes/index.js";
 import type { Lane, Limits } from "../model/index.js";
+import type { OverloadConfig } from "../router/index.js";
 import type { Lease, RouterConfig, RouterLimits } from "./router.js";
 
 /** A router's configuration with every default filled in. */
@@ -12,6 +13,7 @@ export interface Settings {
   /** The lease as ceilings. */
   readonly leaseLimits: Limits;
   readonly lanes: LanesConfig;
+  readonly overload: OverloadConfig;
   readonly server: { readonly name: string; readonly version: string };
 }
 
@@ -39,19 +41,29 @@ export function settingsOf(config: RouterConfig): Settings {
     lease,
     leaseLimits: { parallel: lease.max_parallel, tokens: lease.max_tokens, usdMicros: lease.max_usd_micros },
     lanes: lanesOf(config, limits),
+    overload: overloadOf(config),
     server: config.server ?? { name: "atp-router", version: "0.1.0" },
   };
 }
 
 function lanesOf(config: RouterConfig, limits: RouterLimits): LanesConfig {
+  const slots = limits.maxConcurrentCalls;
   const weights = { gold: 8, silver: 3, bronze: 1 };
+  const waitShare = { gold: 0.5, silver: 0.5, bronze: 0.5 };
   const reserved: Partial<Record<Lane, number>> = { gold: limits.maxConcurrentCalls > 1 ? 1 : 0 };
   for (const lane of laneOrder) {
     const given = config.lanes?.[lane];
     if (given?.weight !== undefined) weights[lane] = given.weight;
     if (given?.reserved !== undefined) reserved[lane] = given.reserved;
+    if (given?.waitShare !== undefined) waitShare[lane] = given.waitShare;
   }
-  return { slots: limits.maxConcurrentCalls, weights, reserved, maxWaitMs: limits.maxWindowWaitMs };
+  const preempt = config.lanes?.preempt ?? true;
+  return { slots, weights, reserved, waitShare, preempt, maxWaitMs: limits.maxWindowWaitMs };
+}
+
+function overloadOf({ lanes }: RouterConfig): OverloadConfig {
+  const { cost, learnLimits } = lanes ?? {};
+  return { ...(cost === undefined ? {} : { cost }), ...(learnLimits === undefined ? {} : { learnLimits }) };
 }
 
 /** The lane asked, or the best lower one that is allowed. */

@@ -1,6 +1,6 @@
 import type { Clock } from "../ports/index.js";
 import type { RouterMachine } from "../router/index.js";
-import type { RouterView } from "./router.js";
+import type { AdapterSlots, LanesReport, RouterView } from "./router.js";
 
 /** What a router is doing now, with what its machine does not know. */
 export function viewOf(
@@ -16,7 +16,17 @@ export function viewOf(
   }
   return {
     adapters: machine.registry.view().map((a) => ({ ...a, running: running.get(a.info.id) ?? 0 })),
-    lanes: { ...machine.lanes.view(clock.now()) },
+    lanes: lanesReport(machine, clock),
     ...rest,
   };
+}
+
+function lanesReport(machine: RouterMachine, clock: Clock): LanesReport {
+  const { slots, running, lanes, pools } = machine.lanes.view(clock.now());
+  const adapters: Record<string, AdapterSlots> = {};
+  for (const { info, status } of machine.registry.view()) {
+    const pool = pools[info.id] ?? { limit: slots, running: 0, queued: { gold: 0, silver: 0, bronze: 0 } };
+    adapters[info.name] = { status, ...pool };
+  }
+  return { slots, running, admitted_share: machine.overload.admittedShare, lanes, adapters };
 }

@@ -91,6 +91,8 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
   | { readonly t: "money.room" }
   | { readonly t: "lane.granted"; readonly leg: number; readonly waitedMs: Ms }
   | { readonly t: "lane.shed"; readonly leg: number; readonly reason: string; readonly retryAfterMs: Ms }
+  /** It runs, and has to make room for gold. */
+  | { readonly t: "leg.preempted"; readonly leg: number; readonly retryAfterMs: Ms }
   | { readonly t: "leg.chunk"; readonly leg: number; readonly chunk: Chunk }
   | {
       readonly t: "leg.ended";
@@ -154,10 +156,13 @@ export type StreamEffect = { readonly key: StreamKey } & (
       readonly leg: number;
       readonly lane: Qos;
       readonly tenant: string;
-      readonly cost: number;
+      readonly adapter: string;
+      /** As it is expected to use. */
+      readonly inTokens: number;
+      readonly outTokens: number;
       readonly deadlineAt: Ms;
     }
-  | { readonly t: "lane.release"; readonly leg: number; readonly cost: number }
+  | { readonly t: "lane.release"; readonly leg: number; readonly inTokens: number; readonly outTokens: number }
   | { readonly t: "lane.cancel"; readonly leg: number }
   | {
       readonly t: "leg.start";

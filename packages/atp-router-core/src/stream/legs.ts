@@ -85,7 +85,9 @@ export function enqueue(s: StreamState, leg: Leg, at: Ms, out: Out): void {
     leg: leg.index,
     lane: s.qos,
     tenant: s.opening.principal.tenant,
-    cost: leg.held.tokens,
+    adapter: leg.call.adapter.id,
+    inTokens: leg.call.estimate.inTokens,
+    outTokens: Math.min(leg.call.estimate.outTokens, leg.maxOutputTokens),
     deadlineAt: s.opening.deadlineAt,
   });
 }

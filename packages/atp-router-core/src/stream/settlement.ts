@@ -126,7 +126,7 @@ export function failed(s: StreamState, leg: Leg, failure: Failure, at: Ms, out: 
   leg.phase = "ended";
   leg.endedAt = at;
   out.push({ key: s.key, t: "hold.void", hold: leg.hold });
-  out.push({ key: s.key, t: "lane.release", leg: leg.index, cost: 0 });
+  out.push({ key: s.key, t: "lane.release", leg: leg.index, inTokens: 0, outTokens: 0 });
 }
 
 /** Ends a call that has not ended, whatever it is doing; what it used is settled (A7.4). */
@@ -197,7 +197,7 @@ function settle(s: StreamState, leg: Leg, at: Ms, out: Out): void {
   tellOverrun(s, leg, "tokens", leg.granted.tokens, tokens, out);
   tellOverrun(s, leg, "usdMicros", leg.granted.usdMicros, leg.usdMicros, out);
   out.push({ key: s.key, t: "hold.settle", hold: leg.hold, used: { tokens, usdMicros: leg.usdMicros } });
-  out.push({ key: s.key, t: "lane.release", leg: leg.index, cost: tokens });
+  out.push({ key: s.key, t: "lane.release", leg: leg.index, inTokens: leg.inTokens, outTokens: leg.outTokens });
 }
 
 /** A call that billed more than it was sent with is charged in full, and its adapter is known for it (A7.5). */

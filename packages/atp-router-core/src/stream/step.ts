@@ -152,6 +152,9 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
     case "lane.granted":
       if (leg.phase === "queued") start(s, leg, event.waitedMs, at, out);
       return;
+    case "leg.preempted":
+      if (leg.phase === "running") preempted(s, leg, event.retryAfterMs, at, out);
+      return;
     case "lane.shed":
       s.shed = { reason: event.reason, retryAfterMs: event.retryAfterMs };
       out.push({ key: s.key, t: "hold.void", hold: leg.hold });
@@ -190,6 +193,26 @@ function cutAtHold(s: StreamState, leg: Leg, at: Ms, out: Out): void {
 function cut(s: StreamState, leg: Leg, failure: Failure, at: Ms, out: Out): void {
   abandon(s, leg, failure.message, failure, at, out);
   advance(s, at, out);
+}
+
+/** A bronze call was cut for gold: what it used is settled. A stream that has nothing else ends with it. */
+function preempted(s: StreamState, leg: Leg, retryAfterMs: Ms, at: Ms, out: Out): void {
+  const failure: Failure = { kind: "exhausted", message: "cut to make room for gold", sent: true, retryAfterMs };
+  abandon(s, leg, failure.message, failure, at, out);
+  if (s.answers.length > 0 || s.legs.some(({ phase }) => phase !== "ended")) {
+    advance(s, at, out);
+    return;
+  }
+  fail(
+    s,
+    {
+      code: "EPREEMPT",
+      message: "The call was cut to make room for gold. What it used is billed. Ask again later, or in a better lane.",
+      retryAfterMs,
+    },
+    at,
+    out,
+  );
 }
 
 function answer(

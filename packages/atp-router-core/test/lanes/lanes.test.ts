@@ -59,8 +59,16 @@ describe("lanes: slots", () => {
   it("with one slot nothing is reserved, and one slot is left to the others whatever is reserved", () => {
     expect(granted(createLanes({ slots: 1 }).enqueue(ticket("b", { lane: "bronze" }), 0))).toEqual(["b"]);
     expect(
-      granted(createLanes({ slots: 2, reserved: { gold: 9 } }).enqueue(ticket("b", { lane: "bronze" }), 0)),
+      granted(createLanes({ slots: 2, reserved: { gold: 2 } }).enqueue(ticket("b", { lane: "bronze" }), 0)),
     ).toEqual(["b"]);
+  });
+
+  it.each<[string, LanesConfig]>([
+    ["more reserved than there is", { slots: 4, reserved: { gold: 3, silver: 2 } }],
+    ["no time to wait", { slots: 4, waitShare: { gold: 0, silver: 0.5, bronze: 0.5 } }],
+    ["more than its time to wait", { slots: 4, waitShare: { gold: 0.5, silver: 1.5, bronze: 0.5 } }],
+  ])("refuses %s", (_, config) => {
+    expect(() => createLanes(config)).toThrow(RangeError);
   });
 
   it.each<[string, (l: Lanes) => readonly LaneOutcome[]]>([

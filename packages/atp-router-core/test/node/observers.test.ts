@@ -115,15 +115,47 @@ describe("metrics", () => {
       running,
     });
     let adapters = [adapter("a", "READY", 2), adapter("b", "DOWN", 0)];
-    metrics.follow({ view: () => ({ adapters, lanes: {}, streams: 3, sockets: 1, draining: false }) });
+    const lane = {
+      weight: 8,
+      reserved: 1,
+      queued: 4,
+      running: 2,
+      granted: 7,
+      shed: 5,
+      shed_by: { wait: 3, cut: 2 },
+      preempted: 1,
+      oldest_wait_ms: 1_500,
+      expected_wait_ms: 2_000,
+    };
+    const slots = { limit: 12, running: 2, queued: { gold: 1, silver: 2, bronze: 3 }, status: "READY" as const };
+    const lanes = {
+      slots: 8,
+      running: 2,
+      admitted_share: 0.9,
+      lanes: { gold: lane, silver: lane, bronze: lane },
+      adapters: { a: slots } as Record<string, typeof slots>,
+    };
+    metrics.follow({ view: () => ({ adapters, lanes, streams: 3, sockets: 1, draining: false }) });
     const first = await metrics.metrics();
     for (const sample of [
       'atp_adapter_up{adapter="a"} 1',
       'atp_adapter_up{adapter="b"} 0',
       'atp_adapter_running{adapter="a"} 2',
+      'atp_lane_queued{lane="gold"} 4',
+      'atp_lane_granted_total{lane="silver"} 7',
+      'atp_lane_shed_total{lane="bronze",reason="wait"} 3',
+      'atp_lane_shed_total{lane="bronze",reason="cut"} 2',
+      'atp_lane_preempted_total{lane="bronze"} 1',
+      'atp_lane_oldest_wait_seconds{lane="gold"} 1.5',
+      'atp_lane_expected_wait_seconds{lane="gold"} 2',
+      'atp_adapter_limit{adapter="a"} 12',
+      'atp_adapter_queued{adapter="a",lane="bronze"} 3',
+      'atp_adapter_state{adapter="a",state="READY"} 1',
+      "atp_admitted_share 0.9",
       "atp_streams_open 3",
     ])
       expect(first).toContain(sample);
+    lanes.adapters = {};
     adapters = [adapter("b", "READY", 1)];
     const next = await metrics.metrics();
     expect(next).toContain('atp_adapter_up{adapter="b"} 1');
