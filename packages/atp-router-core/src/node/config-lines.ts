@@ -7,7 +7,7 @@ export interface ConfigText {
   /** What was wrong with the text itself, in one line. */
   readonly broken: string | undefined;
   /** The line of a key, from 1; of the nearest one above it that is there; undefined for an empty file. */
-  lineOf(path: readonly PropertyKey[]): number | undefined;
+  readonly lineOf: (path: readonly PropertyKey[]) => number | undefined;
 }
 
 /** Reads YAML, which takes JSON as it is. */
