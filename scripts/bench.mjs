@@ -31,7 +31,7 @@ const benches = {
   },
   answers: {
     about:
-      "routing and consensus on recorded answers: accuracy at a cost, by cross-validation or --train DIR --test DIR",
+      "routing and consensus on recorded answers: accuracy at a cost, by cross-validation or --train DIR --test DIR [--through-sockets]",
     builds: ["atp-bench..."],
   },
   money: {

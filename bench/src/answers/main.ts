@@ -22,6 +22,7 @@ import { consensusTasks, loadPrices, loadRows, modelsOf, pairTasks, recordedFold
 import { consensusMs, decisionUs } from "./speed.js";
 import { bestOf, singlesOf, tableOf } from "./tables.js";
 import type { Part, TaskRequest } from "./task-run.js";
+import { socketGoals } from "./through-sockets.js";
 
 const together = ["gsm", "math-l5", "crux"];
 const promptAims: Readonly<Record<string, number>> = { "routellm-mmlu": 0.7, "routellm-gsm8k": 0.65 };
@@ -29,6 +30,8 @@ const promptAims: Readonly<Record<string, number>> = { "routellm-mmlu": 0.7, "ro
 interface Options {
   readonly json: boolean;
   readonly write: boolean;
+  /** Also ask one part of each task through client, router process and replay adapters. */
+  readonly throughSockets: boolean;
   readonly train: string;
   readonly test?: string;
 }
@@ -37,13 +40,14 @@ function options(): Options {
   const flag = { type: "boolean", default: false } as const;
   const text = { type: "string" } as const;
   const { values } = parseArgs({
-    options: { json: flag, long: flag, write: flag, data: text, train: text, test: text },
+    options: { json: flag, long: flag, write: flag, data: text, train: text, test: text, "through-sockets": flag },
   });
   if (values.test !== undefined && values.train === undefined && values.data === undefined)
     throw new Error("--test DIR scores a policy that was fitted on other rows: give those with --train DIR");
   return {
     json: values.json,
     write: values.write,
+    throughSockets: values["through-sockets"],
     train: recordedFolder(values.train ?? values.data),
     ...(values.test === undefined ? {} : { test: values.test }),
   };
@@ -118,6 +122,10 @@ runBench(async () => {
     goal("decision_us", "one decision at 8 adapters, the reading of the prompt included", "us", decision, "<=", 50),
     goal("consensus_ms", "consensus of 9 answers of 2 kB", "ms", consensus, "<=", 1),
   ];
+  if (asked.throughSockets) {
+    const first = consensusTasks.flatMap((task) => parts.get(task)?.slice(0, 1) ?? []);
+    goals.push(...(await socketGoals({ prices: asked.train, rows: asked.test ?? asked.train }, first)));
+  }
   const curves: Curve[] = [];
   const infos: Record<string, Info> = {};
   for (const group of groups) {

@@ -27,6 +27,12 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** A running program of the process contract. */
+export interface RunningProgram extends Running {
+  /** Its ports in the order in which it told them: one, unless it serves several. */
+  readonly ports: readonly number[];
+}
+
 /** A running program that answers calls over its channel. */
 export interface Controlled extends Running {
   call<Result>(operation: string, argument?: unknown): Promise<Result>;
@@ -99,7 +105,7 @@ export interface ProgramOptions {
  * Starts a program that prints `listening on http://host:port` once it is ready and ends on SIGTERM.
  * @throws Error when it ends first, or is not ready within 20 s; its log file is named
  */
-export async function startProgram(path: string, options: ProgramOptions): Promise<Running> {
+export async function startProgram(path: string, options: ProgramOptions): Promise<RunningProgram> {
   const log = createWriteStream(options.logFile);
   await new Promise<void>((resolve, reject) => log.once("open", () => resolve()).once("error", reject));
   const child = spawn(process.execPath, [...(options.nodeOptions ?? []), projectFile(path)], {
@@ -111,12 +117,13 @@ export async function startProgram(path: string, options: ProgramOptions): Promi
   process.once("exit", kill);
   child.once("exit", () => process.removeListener("exit", kill));
   const ready = deferred();
-  let port = 0;
+  const ports: number[] = [];
   const lines = createInterface({ input: child.stdout });
   lines.on("line", (line) => {
     const found = /listening on http:\/\/[^\s]*:(\d+)/.exec(line)?.[1];
     if (found === undefined) return;
-    port = Number(found);
+    // A program of several ports writes all its lines at once, so all are read before anybody goes on.
+    ports.push(Number(found));
     ready.resolve();
   });
   child.on("exit", (code, signal) =>
@@ -130,7 +137,8 @@ export async function startProgram(path: string, options: ProgramOptions): Promi
   );
   return {
     pid: pidOf(child, path),
-    port,
+    port: ports[0] ?? 0,
+    ports,
     stop: () => ended(child, () => child.kill("SIGTERM")).finally(() => log.close()),
   };
 }
