@@ -48,9 +48,19 @@ function options(): Options {
     json: values.json,
     write: values.write,
     throughSockets: values["through-sockets"],
-    train: recordedFolder(values.train ?? values.data),
+    train: folderOf(values.train ?? values.data),
     ...(values.test === undefined ? {} : { test: values.test }),
   };
+}
+
+/** The folder with recorded rows. Ends the run with one line when there is none: where that was found out helps nobody. */
+function folderOf(given: string | undefined): string {
+  try {
+    return recordedFolder(given);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
 }
 
 /** Runs operations in two processes, the longest first. */
