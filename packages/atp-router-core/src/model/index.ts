@@ -4,3 +4,4 @@ export * from "./plan.js";
 export * from "./policy.js";
 export * from "./limits.js";
 export * from "./ledger.js";
+export * from "./tails.js";

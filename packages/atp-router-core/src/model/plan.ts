@@ -1,5 +1,5 @@
 import type { Strategy } from "atp-protocol";
-import type { AdapterInfo, AdapterStatus, Amounts, Estimate, Failure } from "./values.js";
+import type { AdapterInfo, AdapterStatus, Amounts, Estimate, Failure, Ms } from "./values.js";
 
 /** An adapter as the plan sees it: what it is, how it is, and what it asked for. */
 export interface Candidate {
@@ -10,6 +10,10 @@ export interface Candidate {
   /** The adapter's own words, before any correction. */
   readonly quoted?: Estimate;
   readonly failure?: Failure;
+  /** It is full, or just comes back: to be asked after all others. */
+  readonly late?: true;
+  /** Its calls fail: it is not to be asked for so long, whoever else is left. */
+  readonly shutMs?: Ms;
 }
 
 /** Why a candidate was left out of a plan. */
@@ -31,6 +35,8 @@ export interface PlannedCall {
   /** What is held for it, and with it the clip: the most output tokens it is sent with. */
   readonly hold: Amounts;
   readonly maxOutputTokens: number;
+  /** Its adapter is busy, full, or just comes back: others go first. */
+  readonly late?: true;
 }
 
 /** When the weighing ends. */

@@ -1,6 +1,7 @@
 import { strategies } from "atp-protocol";
 import * as z from "zod";
 import { redactKinds } from "../policy/index.js";
+import { tailsSchema } from "./config-tails.js";
 
 const uint = z.int().min(0);
 const positive = z.int().min(1);
@@ -262,6 +263,7 @@ export const configSchema = z.strictObject({
       records_file: z.string().min(1).optional(),
     })
     .optional(),
+  tails: tailsSchema.optional(),
   server: z
     .strictObject({ allowed_origins: z.array(z.string()).optional(), allowed_hosts: z.array(z.string()).optional() })
     .optional(),

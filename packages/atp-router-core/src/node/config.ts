@@ -191,14 +191,26 @@ function readFile(path: string | undefined): Read {
   const parsed = configSchema.safeParse(content ?? {});
   const at = (message: string): string => `${line((message.split(/[ :]/, 1)[0] ?? "").split("."))}: ${message}`;
   if (parsed.success) return { file: parsed.data, at };
-  const issue = parsed.error.issues[0];
-  const where = [...(issue?.path ?? [])];
+  const { issue, path: where } = deepest(parsed.error.issues[0]);
   if (issue?.code === "unrecognized_keys") {
     const key = [...where, issue.keys[0] ?? ""];
     throw new ConfigError(`${line(key)}: ${key.map(String).join(".")} is not a key of the configuration.`);
   }
   const name = where.map(String).join(".") || "the file";
   throw new ConfigError(`${line(where)}: ${name}: ${issue?.message ?? "is malformed"}.`);
+}
+
+type Issue = NonNullable<ReturnType<typeof configSchema.safeParse>["error"]>["issues"][number];
+
+/** Of something that may be one of several things, what is wrong with the one that it is most like. */
+function deepest(issue: Issue | undefined): { readonly issue: Issue | undefined; readonly path: PropertyKey[] } {
+  const path = [...(issue?.path ?? [])];
+  if (issue?.code !== "invalid_union") return { issue, path };
+  const inner = issue.errors.flat().map((one) => deepest(one));
+  const [best] = inner.sort((a, b) => b.path.length - a.path.length);
+  return best === undefined || best.path.length === 0
+    ? { issue, path }
+    : { issue: best.issue, path: [...path, ...best.path] };
 }
 
 function refuseLacking(path: string, content: unknown): void {

@@ -5,6 +5,7 @@ import type { LaneOptions, Lease, Router, RouterConfig, TenantConfig } from "../
 import { adapterAddress } from "./config-rules.js";
 import type { ConfigFile } from "./config-schema.js";
 import type { ProcessConfig } from "./config.js";
+import { tailsFrom } from "./config-tails.js";
 import { ceilings } from "./config-window.js";
 import { grpcAdapter } from "./grpc-adapter.js";
 import { learningFromConfig } from "./learning-from-config.js";
@@ -96,6 +97,7 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
     ...(limits === undefined ? {} : { limits }),
     ...(observer === undefined ? {} : { observer }),
     ...(learning === undefined ? {} : { learning }),
+    ...(file.tails === undefined ? {} : { tails: tailsFrom(file.tails) }),
   };
 }
 

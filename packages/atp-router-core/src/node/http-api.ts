@@ -112,7 +112,7 @@ function explainRequest(text: string): ExplainRequest {
 }
 
 /** An adapter in the wire's own names. */
-function adapterHealth({ info, status, running, p95Ms, errorRate }: AdapterView): object {
+function adapterHealth({ info, status, running, p95Ms, errorRate, window, breaker }: AdapterView): object {
   const { id, name, model, version, contextTokens, tags, price, maxParallel } = info;
   return {
     name,
@@ -126,6 +126,8 @@ function adapterHealth({ info, status, running, p95Ms, errorRate }: AdapterView)
     tags,
     context_tokens: contextTokens,
     max_parallel: maxParallel,
+    window,
+    breaker: { state: breaker.state, share: breaker.share, for_ms: breaker.forMs },
     usd_micros_per_mtok_in: price?.inPerMtok,
     usd_micros_per_mtok_out: price?.outPerMtok,
   };

@@ -1,6 +1,7 @@
 import { createLanes } from "../lanes/index.js";
 import type { Caller, LaneOutcome, Lanes, LanesConfig, Refusal, Signals } from "../lanes/index.js";
-import type { AdapterHealth, AdapterStatus, Candidate, Failure, Ms } from "../model/index.js";
+import { tailsOf } from "../model/index.js";
+import type { AdapterHealth, AdapterStatus, Failure, Ms, TailsConfig } from "../model/index.js";
 import { createCalibrator } from "../money/index.js";
 import { createRegistry } from "../routing/index.js";
 import type { AdapterRegistry } from "../routing/index.js";
@@ -9,7 +10,8 @@ import type { Feedback, LearningDesk, RouterLearning } from "./learning-desk.js"
 import { createOverloadDesk } from "./overload-desk.js";
 import type { OverloadConfig, OverloadDesk } from "./overload-desk.js";
 import { openStream, stepStream } from "../stream/index.js";
-import type { StreamEffect, StreamEvent, StreamKey, StreamOpening, StreamState } from "../stream/index.js";
+import type { RouterOwn, StreamEffect, StreamEvent, StreamKey, StreamOpening, StreamState } from "../stream/index.js";
+import { createTailsDesk } from "./tails-desk.js";
 
 /** Everything that can happen to a router: to one of its streams, or to what they share. */
 export type RouterEvent =
@@ -32,7 +34,7 @@ export type RouterEvent =
 
 /** What a router asks for: what its streams ask for, less what it answers itself. */
 export type RouterEffect =
-  | Exclude<StreamEffect, { t: `lane.${string}` | "advice.ask" | "cost.seen" }>
+  | Exclude<StreamEffect, { t: RouterOwn }>
   | { readonly t: "adapter.probe"; readonly adapter: string }
   | {
       readonly t: "adapter.status";
@@ -59,6 +61,9 @@ export interface RouterMachine {
   readonly learning: LearningDesk | undefined;
 }
 
+/** For so long after a call was shed no second ones are sent. */
+const SHED_MS = 5_000;
+
 interface Ticket {
   readonly key: StreamKey;
   readonly leg: number;
@@ -70,14 +75,23 @@ export function createRouterMachine(config: {
   readonly overload?: OverloadConfig;
   /** Absent: nothing is learned, at no cost. */
   readonly learning?: RouterLearning;
+  /** @default hedges, retries, restarts, breaker and outlier ejection by their defaults */
+  readonly tails?: TailsConfig;
+  /** Differs between routers, so that they do not wait alike. @default empty */
+  readonly salt?: string;
 }): RouterMachine {
   const lanes = createLanes(config.lanes);
   const overload = createOverloadDesk(lanes, config.lanes.slots, config.overload);
-  const registry = createRegistry();
+  const tailsConfig = config.tails ?? tailsOf();
+  const registry = createRegistry(tailsConfig);
+  const tails = createTailsDesk(tailsConfig, registry, config.salt ?? "");
   const learning = config.learning === undefined ? undefined : createLearningDesk(config.learning);
   const streams = new Map<StreamKey, StreamState>();
   const costs = createCalibrator();
   const tickets = new Map<string, Ticket>();
+  /** Tickets that wait for a slot, and when one was last shed. */
+  let queued = 0;
+  let shedAt = -Infinity;
   /** Streams with a hold that waits for a window, in the order they came. */
   const waiting = new Set<StreamKey>();
 
@@ -88,7 +102,7 @@ export function createRouterMachine(config: {
         const asked: StreamEffect[] = [];
         const { opening } = event;
         if (!opening.dryRun) overload.entered(event.key, opening.qos, opening.principal.tenant);
-        streams.set(event.key, openStream({ ...event, candidates: candidates() }, asked));
+        streams.set(event.key, openStream({ ...event, candidates: registry.offers(event.at) }, asked));
         route(asked, event.at, out);
         break;
       }
@@ -112,6 +126,7 @@ export function createRouterMachine(config: {
       case "tick":
         if (event.signals !== undefined) overload.sense(event.signals, event.at);
         granted(lanes.expire(event.at), event.at, out);
+        statuses(registry.sweep(event.at), out);
         for (const adapter of registry.probesDue(event.at)) out.push({ t: "adapter.probe", adapter });
         break;
       default:
@@ -120,21 +135,13 @@ export function createRouterMachine(config: {
     return out;
   }
 
-  function candidates(): readonly Candidate[] {
-    return registry.candidates().map(({ info, status }) => ({ info, status }));
-  }
-
   function toStream(event: StreamEvent, out: RouterEffect[]): void {
     const stream = streams.get(event.key);
     if (stream === undefined) return;
-    if (event.t === "leg.ended") {
-      const leg = stream.legs[event.leg];
-      if (leg !== undefined && leg.phase === "running") {
-        const outcome = "final" in event.end ? "ok" : event.end.failure;
-        statuses(registry.callEnded(leg.call.adapter.id, outcome, event.at), out);
-      }
+    if (event.t === "leg.chunk" || event.t === "leg.ended") {
+      statuses(tails.saw(stream, event), out);
+      granted(overload.saw(stream, event), event.at, out);
     }
-    if (event.t === "leg.chunk" || event.t === "leg.ended") granted(overload.saw(stream, event), event.at, out);
     const asked: StreamEffect[] = [];
     stepStream(stream, corrected(stream, event), asked);
     if (event.t === "hold.refused" || event.t === "hold.notExtended" || event.t === "money.room") watchWaiting(stream);
@@ -161,18 +168,33 @@ export function createRouterMachine(config: {
         case "lane.enqueue": {
           const id = ticketId(effect);
           tickets.set(id, { key: effect.key, leg: effect.leg });
+          queued++;
           const { lane, tenant, adapter, deadlineAt } = effect;
           overload.arrived(effect.key);
           granted(lanes.enqueue({ id, lane, tenant, adapter, cost: overload.costOf(effect), deadlineAt }, at), at, out);
           break;
         }
-        case "lane.release":
+        case "lane.release": {
+          const stream = streams.get(effect.key);
+          if (stream !== undefined) tails.left(stream, effect.leg);
           tickets.delete(ticketId(effect));
           granted(lanes.release(ticketId(effect), at, overload.costOf(effect)), at, out);
           break;
+        }
         case "lane.cancel":
+          if (tickets.has(ticketId(effect))) queued--;
           tickets.delete(ticketId(effect));
           granted(lanes.cancel(ticketId(effect), at), at, out);
+          break;
+        case "hedge.ask": {
+          const isShort = queued > 0 || at - shedAt < SHED_MS;
+          const adapter = tails.hedge(effect.adapters, isShort, at);
+          if (adapter !== undefined)
+            toStream({ t: "hedge.allowed", at, key: effect.key, leg: effect.leg, adapter }, out);
+          break;
+        }
+        case "retry.ask":
+          toStream({ t: "retry.decided", at, key: effect.key, waitMs: tails.retry(effect) }, out);
           break;
         case "advice.ask":
           // Only a stream that was opened to learn asks.
@@ -213,11 +235,18 @@ export function createRouterMachine(config: {
       const ticket = tickets.get(outcome.id);
       if (ticket === undefined) continue;
       if (outcome.t === "granted") {
-        toStream({ t: "lane.granted", at, key: ticket.key, leg: ticket.leg, waitedMs: outcome.waitedMs }, out);
+        queued--;
+        const stream = streams.get(ticket.key);
+        const hedgeAfterMs = stream === undefined ? undefined : tails.started(stream, ticket.leg, at);
+        const hedged = hedgeAfterMs === undefined ? {} : { hedgeAfterMs };
+        const { waitedMs } = outcome;
+        toStream({ t: "lane.granted", at, key: ticket.key, leg: ticket.leg, waitedMs, ...hedged }, out);
       } else if (outcome.t === "preempted") {
         const { retryAfterMs } = outcome;
         toStream({ t: "leg.preempted", at, key: ticket.key, leg: ticket.leg, retryAfterMs }, out);
       } else {
+        queued--;
+        shedAt = at;
         tickets.delete(outcome.id);
         const { reason, retryAfterMs } = outcome;
         toStream({ t: "lane.shed", at, key: ticket.key, leg: ticket.leg, reason, retryAfterMs }, out);
@@ -233,8 +262,7 @@ export function createRouterMachine(config: {
   }
 
   function known(adapter: string, at: Ms, out: RouterEffect[]): void {
-    const info = registry.candidates().find((one) => one.info.id === adapter)?.info;
-    granted(overload.known(adapter, info?.maxParallel, at), at, out);
+    granted(overload.known(adapter, registry.windowOf(adapter), at), at, out);
   }
 
   return { step, refusal: (caller, at) => overload.refusal(caller, at), lanes, overload, registry, streams, learning };

@@ -19,7 +19,12 @@ function sound(e: Estimate): boolean {
   );
 }
 
-const well = (c: Candidate): boolean => c.status === "READY" || c.status === "BUSY";
+const well = (c: Candidate): boolean => c.shutMs === undefined && (c.status === "READY" || c.status === "BUSY");
+
+/** Whether others go first. */
+export function isLate({ status, late }: Candidate): boolean {
+  return status === "BUSY" || late === true;
+}
 
 /** Why a candidate cannot be asked; undefined when it can. */
 function unfit(
@@ -33,6 +38,7 @@ function unfit(
   if (route?.adapters !== undefined && !route.adapters.includes(info.name))
     return ["route", "the route does not name it"];
   if (missing.length > 0) return ["tags", `it lacks the tag ${missing.join(", ")}`];
+  if (candidate.shutMs !== undefined) return ["status", "its last calls failed, and it is left alone for a while"];
   // With every adapter out, one that quotes all the same has just come back.
   if (anyWell && !well(candidate)) return ["status", `it is ${status}`];
   if (failure !== undefined) return ["estimate", failure.message];
@@ -69,7 +75,7 @@ export function usableCandidates(
     else if (candidate.estimate !== undefined) usable.push({ candidate, estimate: candidate.estimate });
   }
   const place = (u: Usable): number => route?.adapters?.indexOf(u.candidate.info.name) ?? 0;
-  const busy = (u: Usable): number => (u.candidate.status === "BUSY" ? 1 : 0);
+  const busy = (u: Usable): number => (isLate(u.candidate) ? 1 : 0);
   usable.sort(
     (a, b) =>
       place(a) - place(b) ||

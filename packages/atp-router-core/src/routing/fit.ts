@@ -1,7 +1,7 @@
 import { MIN_USEFUL_TOKENS, sizeFirstHold } from "../money/index.js";
 import type { HoldSize } from "../money/index.js";
 import type { Exclusion, Lane, Limits, PlannedCall } from "../model/index.js";
-import { contextOf } from "./candidates.js";
+import { contextOf, isLate } from "./candidates.js";
 import type { Usable } from "./candidates.js";
 
 /** What a call's size depends on beside its quote. */
@@ -57,7 +57,16 @@ export function sizeCall(
   if (!size.ok) return size;
   const { amounts: hold, maxOutputTokens } = size;
   const { info: adapter, quoted } = candidate;
-  const call = { adapter, sample: 0, estimate, ...(quoted === undefined ? {} : { quoted }), hold, maxOutputTokens };
+  const late = isLate(candidate) ? { late: true as const } : {};
+  const call = {
+    adapter,
+    sample: 0,
+    estimate,
+    ...(quoted === undefined ? {} : { quoted }),
+    hold,
+    maxOutputTokens,
+    ...late,
+  };
   return { ...size, call };
 }
 

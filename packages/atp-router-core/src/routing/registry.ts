@@ -1,7 +1,10 @@
-import type { AdapterHealth, AdapterInfo, AdapterStatus, Failure, Ms } from "../model/index.js";
-import { closedBreaker, countCall, isHalfOpen, isOpen, tellsOnAdapter } from "./breaker.js";
-import type { Breaker } from "./breaker.js";
+import { tailsOf } from "../model/index.js";
+import type { AdapterHealth, AdapterInfo, AdapterStatus, Candidate, Failure, Ms, TailsConfig } from "../model/index.js";
+import { FIRST_RETRY_MS, isWell, newEntry, stateOf, windowOf } from "./adapter-entry.js";
+import type { AdapterState, Entry } from "./adapter-entry.js";
+import { breakerState, countCall, takeTurn, tellsOnAdapter } from "./breaker.js";
 import { nameFor } from "./names.js";
+import { createOutliers } from "./outliers.js";
 
 /** An adapter's status changed, and why. */
 export interface StatusChange {
@@ -20,43 +23,42 @@ export interface AdapterRegistry {
   healthOk(id: string, health: AdapterHealth, at: Ms): readonly StatusChange[];
   /** It could not be asked: for its health, or for an estimate. */
   healthFailed(id: string, failure: Failure, at: Ms): readonly StatusChange[];
+  /** A call is sent to it. */
+  callStarted(id: string): void;
+  /** A call has left it, however it ended. */
+  callLeft(id: string): void;
+  /** A call's own end, which tells of the adapter. */
   callEnded(id: string, outcome: "ok" | Failure, at: Ms): readonly StatusChange[];
+  /** A call had said nothing when another adapter's, sent much later, began to answer. */
+  callSlow(id: string, at: Ms): readonly StatusChange[];
   /** In the order in which they were added. */
   candidates(): readonly { readonly info: AdapterInfo; readonly status: AdapterStatus }[];
-  view(): readonly {
-    readonly info: AdapterInfo;
-    readonly status: AdapterStatus;
-    readonly p95Ms?: number;
-    readonly errorRate?: number;
-  }[];
+  /**
+   * The adapters as a new stream finds them: those that get no calls for now, and those to be asked after all others because they
+   * are full or just come back. Takes the stream's turn at those that are on trial.
+   */
+  offers(at: Ms): readonly Candidate[];
+  /** Calls that an adapter wants at most, by configuration and by its own word; undefined when neither says. */
+  windowOf(id: string): number | undefined;
+  /** Whether a call more is welcome: it is well, not on trial, and not full. */
+  isWelcome(id: string, at: Ms): boolean;
+  view(at: Ms): readonly AdapterState[];
   /** When the next probe is due; null without adapters. */
   nextProbeAt(): Ms | null;
   /** Adapters whose health is to be asked now; each is due again only later. */
   probesDue(at: Ms): readonly string[];
+  /** Compares the adapters with one another, when it is time to. */
+  sweep(at: Ms): readonly StatusChange[];
 }
 
 /** A well adapter is asked this often. */
 const PROBE_MS = 10_000;
-/** One that is down: first, and at most. */
-const FIRST_RETRY_MS = 1_000;
+/** One that is down is asked this often at least. */
 const MAX_RETRY_MS = 10_000;
 /** Times in a row that it was not reached which make an adapter DOWN. */
 const UNREACHED = 2;
-
-interface Entry {
-  readonly id: string;
-  readonly configured: AdapterHealth["info"];
-  info: AdapterInfo;
-  /** The name that was asked for, before it was made unique. */
-  wantedName: string | undefined;
-  status: AdapterStatus;
-  p95Ms: number | undefined;
-  errorRate: number | undefined;
-  unreached: number;
-  readonly breaker: Breaker;
-  probeAt: Ms;
-  retryMs: Ms;
-}
+/** With nobody else left, an adapter that gets no calls is tried this often all the same. */
+const LAST_RESORT_MS = 1_000;
 
 /** How long to leave an adapter alone that asked for it. */
 function pauseMs(retryAfterMs: number | undefined): Ms {
@@ -64,8 +66,52 @@ function pauseMs(retryAfterMs: number | undefined): Ms {
 }
 
 /** A registry with no adapter in it. Names are unique: a second adapter of a name gets a number. */
-export function createRegistry(): AdapterRegistry {
+export function createRegistry(config: Pick<TailsConfig, "breaker" | "outliers"> = tailsOf()): AdapterRegistry {
   const entries = new Map<string, Entry>();
+  const limits = config.breaker;
+  const outliers = config.outliers === "off" ? undefined : createOutliers(config.outliers);
+
+  /** Until when an adapter gets no calls; undefined when it may get some. */
+  function shutUntil(entry: Entry, at: Ms): Ms | undefined {
+    const open = breakerState(entry.breaker, at) === "open" ? entry.breaker.openUntil : undefined;
+    const ejected = outliers?.ejectedUntil(entry.id, at);
+    return open === undefined ? ejected : Math.max(open, ejected ?? open);
+  }
+
+  function shut(entry: Entry, reason: string, at: Ms): readonly StatusChange[] {
+    entry.probeAt = shutUntil(entry, at) ?? at;
+    return change(entry, "DOWN", reason);
+  }
+
+  function count(entry: Entry, outcome: "ok" | "failed", at: Ms): boolean {
+    outliers?.count(entry.id, outcome === "failed");
+    return limits !== "off" && countCall(entry.breaker, outcome, at, limits);
+  }
+
+  /** With nobody to ask, the one that would come back first is asked once a second. */
+  function lastResort(at: Ms): Entry | undefined {
+    let first: { readonly entry: Entry; readonly until: Ms } | undefined;
+    for (const entry of entries.values()) {
+      const until = shutUntil(entry, at);
+      if (until === undefined) {
+        if (isWell(entry.status)) return undefined;
+      } else if (first === undefined || until < first.until) first = { entry, until };
+    }
+    if (first === undefined || at - first.entry.lastResortAt < LAST_RESORT_MS) return undefined;
+    first.entry.lastResortAt = at;
+    first.entry.breaker.trialAt = at;
+    return first.entry;
+  }
+
+  function offer(entry: Entry, at: Ms): Candidate {
+    const { info, status } = entry;
+    const until = shutUntil(entry, at);
+    if (until !== undefined) return { info, status, shutMs: until - at };
+    if (!isWell(status)) return { info, status };
+    const full = entry.running >= (windowOf(entry) ?? Infinity);
+    const isLate = takeTurn(entry.breaker, at) === "late" || full;
+    return isLate ? { info, status, late: true } : { info, status };
+  }
 
   function describe(entry: Entry, told: AdapterHealth["info"]): void {
     const info = { ...told, ...entry.configured };
@@ -104,25 +150,14 @@ export function createRegistry(): AdapterRegistry {
 
   return {
     add(id, configured) {
-      const entry: Entry = {
-        id,
-        configured,
-        info: { id, name: "", tags: [] },
-        wantedName: undefined,
-        status: "READY",
-        p95Ms: undefined,
-        errorRate: undefined,
-        unreached: 0,
-        breaker: closedBreaker(0),
-        probeAt: -Infinity,
-        retryMs: FIRST_RETRY_MS,
-      };
+      const entry = newEntry(id, configured, limits === "off" ? 0 : limits.openMs);
       entries.delete(id);
       describe(entry, {});
       entries.set(id, entry);
     },
     remove(id) {
       entries.delete(id);
+      outliers?.remove(id);
     },
     healthOk(id, health, at) {
       const entry = entries.get(id);
@@ -130,14 +165,16 @@ export function createRegistry(): AdapterRegistry {
       describe(entry, health.info);
       entry.p95Ms = health.p95Ms;
       entry.errorRate = health.errorRate;
+      entry.suggested = (health.suggestedMaxParallel ?? 0) > 0 ? health.suggestedMaxParallel : undefined;
       reached(entry);
-      if (isOpen(entry.breaker, at)) {
-        // It says that it is well, but its calls fail: it gets its trial when the breaker's time is over.
-        entry.probeAt = Math.min(entry.breaker.openUntil ?? at, at + PROBE_MS);
+      const until = shutUntil(entry, at);
+      if (until !== undefined) {
+        // It says that it is well, but its calls fail: it gets its trial when its time is over.
+        entry.probeAt = Math.min(until, at + PROBE_MS);
         return [];
       }
       entry.probeAt = at + (health.status === "READY" ? PROBE_MS : pauseMs(health.retryAfterMs));
-      const onTrial = isHalfOpen(entry.breaker, at);
+      const onTrial = breakerState(entry.breaker, at) === "trial";
       return change(
         entry,
         health.status,
@@ -148,13 +185,22 @@ export function createRegistry(): AdapterRegistry {
       const entry = entries.get(id);
       return entry === undefined ? [] : unreachable(entry, failure.message, at);
     },
+    callStarted(id) {
+      const entry = entries.get(id);
+      if (entry !== undefined) entry.running++;
+    },
+    callLeft(id) {
+      const entry = entries.get(id);
+      if (entry !== undefined && entry.running > 0) entry.running--;
+    },
     callEnded(id, outcome, at) {
       const entry = entries.get(id);
       if (entry === undefined) return [];
       if (outcome === "ok") {
         reached(entry);
-        countCall(entry.breaker, false, at);
-        return entry.status === "DOWN" && !isOpen(entry.breaker, at) ? change(entry, "READY", "a call succeeded") : [];
+        count(entry, "ok", at);
+        const isBack = entry.status === "DOWN" && shutUntil(entry, at) === undefined;
+        return isBack ? change(entry, "READY", "a call succeeded") : [];
       }
       if (outcome.kind === "exhausted") {
         // At capacity is no failure: it is left alone for as long as it asks.
@@ -163,20 +209,36 @@ export function createRegistry(): AdapterRegistry {
         return change(entry, "BUSY", outcome.message);
       }
       if (!tellsOnAdapter(outcome)) return [];
-      if (countCall(entry.breaker, true, at)) {
-        entry.probeAt = entry.breaker.openUntil ?? at;
-        return change(entry, "DOWN", `too many of its calls failed, the last with: ${outcome.message}`);
-      }
+      if (count(entry, "failed", at))
+        return shut(entry, `too many of its calls failed, the last with: ${outcome.message}`, at);
       return outcome.kind === "unavailable" ? unreachable(entry, outcome.message, at) : [];
     },
+    callSlow(id, at) {
+      const entry = entries.get(id);
+      return entry !== undefined && count(entry, "failed", at)
+        ? shut(entry, "too many of its calls began late", at)
+        : [];
+    },
     candidates: () => [...entries.values()].map(({ info, status }) => ({ info, status })),
-    view: () =>
-      [...entries.values()].map(({ info, status, p95Ms, errorRate }) => ({
-        info,
-        status,
-        ...(p95Ms === undefined ? {} : { p95Ms }),
-        ...(errorRate === undefined ? {} : { errorRate }),
-      })),
+    offers(at) {
+      const tried = lastResort(at);
+      return [...entries.values()].map((entry) =>
+        entry === tried ? { info: entry.info, status: entry.status } : offer(entry, at),
+      );
+    },
+    windowOf(id) {
+      const entry = entries.get(id);
+      return entry === undefined ? undefined : windowOf(entry);
+    },
+    isWelcome(id, at) {
+      const entry = entries.get(id);
+      if (entry === undefined || entry.status !== "READY" || shutUntil(entry, at) !== undefined) return false;
+      return breakerState(entry.breaker, at) === "closed" && entry.running < (windowOf(entry) ?? Infinity);
+    },
+    view: (at) =>
+      [...entries.values()].map((entry) =>
+        stateOf(entry, at, shutUntil(entry, at), outliers?.ejectedUntil(entry.id, at) !== undefined),
+      ),
     nextProbeAt() {
       let next = Infinity;
       for (const { probeAt } of entries.values()) next = Math.min(next, probeAt);
@@ -192,5 +254,10 @@ export function createRegistry(): AdapterRegistry {
       }
       return due;
     },
+    sweep: (at) =>
+      (outliers?.sweep(at) ?? []).flatMap(({ id, reason }) => {
+        const entry = entries.get(id);
+        return entry === undefined ? [] : shut(entry, reason, at);
+      }),
   };
 }

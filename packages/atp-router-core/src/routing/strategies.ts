@@ -43,7 +43,8 @@ function score(call: PlannedCall, qos: Lane): number {
 /** Calls by score, those that score alike in the order of preference; in the route's own order when it names adapters. */
 function byScore({ calls, qos, route }: ShapeInput): readonly PlannedCall[] {
   if (route?.adapters !== undefined) return calls;
-  return [...calls].sort((a, b) => score(b, qos) - score(a, qos));
+  const last = (call: PlannedCall): number => (call.late === true ? 1 : 0);
+  return [...calls].sort((a, b) => last(a) - last(b) || score(b, qos) - score(a, qos));
 }
 
 function bestReason({ qos, route }: ShapeInput): string {

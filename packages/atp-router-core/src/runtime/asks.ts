@@ -1,12 +1,19 @@
 import type { Failure, Limits, PolicyDecision } from "../model/index.js";
 import type { AdapterFailure, Clock, LedgerStore } from "../ports/index.js";
-import type { LimitSources, OuterScope, RedactedPrompt, StreamArtifact, StreamEffect } from "../stream/index.js";
+import type {
+  LimitSources,
+  OuterScope,
+  RedactedPrompt,
+  RouterOwn,
+  StreamArtifact,
+  StreamEffect,
+} from "../stream/index.js";
 import type { Emit, StreamHost } from "./host.js";
 import { redactJson } from "../policy/redact.js";
 import { promptJsonOf } from "./request.js";
 import type { Tools } from "./tools.js";
 
-type Effect = Exclude<StreamEffect, { t: `lane.${string}` | "advice.ask" | "cost.seen" }>;
+type Effect = Exclude<StreamEffect, { t: RouterOwn }>;
 
 export function askPolicy(tools: Tools, host: StreamHost, effect: Extract<Effect, { t: "policy.ask" }>): void {
   const { clock, emit, policy, limits } = tools;

@@ -1,6 +1,6 @@
 import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
-import { fromWindow, may, toWindow } from "../model/index.js";
+import { fromWindow, may, tailsOf, toWindow } from "../model/index.js";
 import type { Lane, Principal, Task } from "../model/index.js";
 import type { StreamTrace } from "../ports/index.js";
 import { redactText } from "../policy/redact.js";
@@ -58,8 +58,11 @@ export function createRouter(config: RouterConfig): Router {
   const hash = config.hash ?? ((text: string) => webDigest().sha256(text));
   const salt = rng.hex(8);
   const learning = config.learning === undefined ? undefined : learningOf(config.learning, salt);
+  const tails = tailsOf(config.tails);
   const machine = createRouterMachine({
     lanes,
+    tails,
+    salt,
     overload: { ...overload, seed: rng.u32() },
     ...(learning === undefined ? {} : { learning }),
   });
@@ -178,6 +181,7 @@ export function createRouter(config: RouterConfig): Router {
       dryRun: o.dryRun,
       deadlineAt: at + Math.min(task.deadlineMs ?? limits.maxStreamMs, limits.maxStreamMs),
       maxWindowWaitMs: limits.maxWindowWaitMs,
+      restarts: tails.restart,
     };
     emit({ t: "stream.opened", at, key: o.key, opening });
   }

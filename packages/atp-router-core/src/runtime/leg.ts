@@ -1,8 +1,9 @@
-import type { Task, Usage } from "../model/index.js";
+import type { Usage } from "../model/index.js";
 import type { CallTrace, LegSink } from "../ports/index.js";
 import type { StreamEffect } from "../stream/index.js";
 import { nameOf } from "./asks.js";
 import type { LegSlot, StreamHost } from "./host.js";
+import { promptJsonOf } from "./request.js";
 import type { Tools } from "./tools.js";
 
 type Start = Extract<StreamEffect, { t: "leg.start" }>;
@@ -55,7 +56,7 @@ export function openLeg(tools: Tools, host: StreamHost, effect: Start): void {
           attempt: effect.attempt,
           ...(traceparent === undefined ? {} : { traceparent }),
           taskType: effect.task.taskType,
-          promptJson: clipped(effect.task, effect.maxOutputTokens),
+          promptJson: promptOf(effect),
           maxOutputTokens: effect.maxOutputTokens,
           contextJson: effect.contextJson,
           sample: effect.sample,
@@ -71,9 +72,17 @@ export function openLeg(tools: Tools, host: StreamHost, effect: Start): void {
   );
 }
 
+/** What an adapter is asked; one that goes on with an answer finds it as the last message, the assistant's. */
+function promptOf({ task, maxOutputTokens, begun }: Start): string {
+  if (begun === undefined) return clipped(task.promptJson, maxOutputTokens);
+  const { prompt, messages = [{ role: "user", content: prompt ?? "" }], ...rest } = task.content;
+  const content = { ...rest, messages: [...messages, { role: "assistant", content: begun }] };
+  return clipped(promptJsonOf(content), maxOutputTokens);
+}
+
 /** The request's content as JSON text with the clip written into it (B.7). */
-function clipped(task: Task, maxOutputTokens: number): string {
-  const open = task.promptJson.slice(0, -1);
+function clipped(promptJson: string, maxOutputTokens: number): string {
+  const open = promptJson.slice(0, -1);
   return `${open}${open === "{" ? "" : ","}"max_output_tokens":${maxOutputTokens}}`;
 }
 

@@ -1,5 +1,5 @@
 import type { RouterEffect } from "../router/index.js";
-import type { StreamEffect } from "../stream/index.js";
+import type { RouterOwn, StreamEffect } from "../stream/index.js";
 import { askPolicy, estimate, probe, readLeft, readMemory, writeMemory } from "./asks.js";
 import type { StreamHost } from "./host.js";
 import { openLeg } from "./leg.js";
@@ -28,7 +28,7 @@ function settleOnly(tools: Tools, effect: RouterEffect): void {
   else if (effect.t === "hold.void") tools.desk.void(effect.hold);
 }
 
-type Effect = Exclude<StreamEffect, { t: `lane.${string}` | "advice.ask" | "cost.seen" }>;
+type Effect = Exclude<StreamEffect, { t: RouterOwn }>;
 
 function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
   const { clock, emit, desk } = tools;

@@ -1,7 +1,8 @@
 import type { ErrorContent, Payload, Qos, Window, WireLimits } from "atp-protocol";
 import type { ReplayStore } from "atp-protocol/replay";
 import type { LaneState, PoolState } from "../lanes/index.js";
-import type { AdapterInfo, AdapterStatus, Lane, Limits, Principal, Route } from "../model/index.js";
+import type { AdapterStatus, Lane, Limits, Principal, Route, TailsOptions } from "../model/index.js";
+import type { AdapterState } from "../routing/index.js";
 import type {
   AdapterPort,
   Clock,
@@ -132,6 +133,8 @@ export interface RouterConfig {
   readonly replay?: ReplayStore;
   /** @default nothing is learned */
   readonly learning?: LearningConfig;
+  /** What is done about slow and failing adapters. @default hedges, retries, restarts, breaker and outlier ejection by their defaults */
+  readonly tails?: TailsOptions;
 }
 
 /** A dry run's question: members of a SYN. */
@@ -143,12 +146,8 @@ export interface ExplainRequest {
 }
 
 /** One adapter as the router sees it. */
-export interface AdapterView {
-  readonly info: AdapterInfo;
-  readonly status: AdapterStatus;
+export interface AdapterView extends AdapterState {
   readonly running: number;
-  readonly p95Ms?: number;
-  readonly errorRate?: number;
 }
 
 /** What a router is doing now. */

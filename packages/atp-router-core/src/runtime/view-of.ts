@@ -15,7 +15,7 @@ export function viewOf(
     }
   }
   return {
-    adapters: machine.registry.view().map((a) => ({ ...a, running: running.get(a.info.id) ?? 0 })),
+    adapters: machine.registry.view(clock.now()).map((a) => ({ ...a, running: running.get(a.info.id) ?? 0 })),
     lanes: lanesReport(machine, clock),
     ...rest,
   };
@@ -24,7 +24,7 @@ export function viewOf(
 function lanesReport(machine: RouterMachine, clock: Clock): LanesReport {
   const { slots, running, lanes, pools } = machine.lanes.view(clock.now());
   const adapters: Record<string, AdapterSlots> = {};
-  for (const { info, status } of machine.registry.view()) {
+  for (const { info, status } of machine.registry.view(clock.now())) {
     const pool = pools[info.id] ?? { limit: slots, running: 0, queued: { gold: 0, silver: 0, bronze: 0 } };
     adapters[info.name] = { status, ...pool };
   }

@@ -8,9 +8,11 @@ import { askAdvice, heard, moveNext } from "./advice.js";
 import type { StreamEffect } from "./events.js";
 import { failureOf } from "./failures.js";
 import { conclude, fail, finalContent } from "./finish.js";
-import { addLeg, reserve } from "./legs.js";
+import { wasHedge } from "./hedge.js";
+import { addLeg, reserve, voidSlot } from "./legs.js";
+import { askRetry, nextTry } from "./recover.js";
 import { cover, skipped } from "./settlement.js";
-import type { Leg, StreamState } from "./state.js";
+import type { Leg, Retry, StreamState } from "./state.js";
 
 type Out = StreamEffect[];
 
@@ -22,13 +24,51 @@ const MAX_RESIZES = 3;
 /** Starts the next rung of the plan. */
 export function startRung(s: StreamState, at: Ms, out: Out): void {
   s.rung++;
-  for (const call of s.plan?.rungs[s.rung] ?? []) addLeg(s, call, at, out);
+  // A second call that was sent beside an earlier one is not sent again.
+  const calls = (s.plan?.rungs[s.rung] ?? []).filter((call) => !wasHedge(s, call));
+  for (const call of calls) addLeg(s, call, at, out);
+  if (calls.length === 0) advance(s, at, out);
+}
+
+/** Every call failed: makes another one where that may help, or ends the stream. */
+function recover(s: StreamState, at: Ms, out: Out, refused?: Retry["how"]): void {
+  const retry = nextTry(s, at, refused);
+  if (retry === undefined) fail(s, failureOf(s), at, out);
+  else if (askRetry(s, retry, out) === "free") startRung(s, at, out);
+}
+
+/** Whether and when the call may be made that was asked about. */
+export function retryDecided(s: StreamState, waitMs: Ms | null, at: Ms, out: Out): void {
+  if (s.retry === undefined || s.phase !== "running") return;
+  if (waitMs === null || at + waitMs >= s.opening.deadlineAt) {
+    const { how } = s.retry;
+    s.retry = undefined;
+    if (how === "rung") s.rung++;
+    recover(s, at, out, how);
+    return;
+  }
+  const failed = s.legs[s.retry.leg];
+  // The reader is to know at once that what it has is no answer.
+  if (s.retry.how !== "continue" && failed !== undefined) voidSlot(s, failed, out);
+  if (waitMs === 0) retryDue(s, at, out);
+  else out.push({ key: s.key, t: "timer.set", timer: "retry", at: at + waitMs });
+}
+
+/** Makes the call that waited. */
+export function retryDue(s: StreamState, at: Ms, out: Out): void {
+  const { retry } = s;
+  if (retry === undefined || s.phase !== "running") return;
+  s.retry = undefined;
+  s.retries++;
+  const failed = s.legs[retry.leg];
+  if (retry.how === "rung" || failed === undefined) startRung(s, at, out);
+  else addLeg(s, failed.call, at, out, retry.how === "continue" ? { continues: failed } : {});
 }
 
 /** Looks at what has been answered, and accepts, waits, asks the next rung, or gives up. */
 export function advance(s: StreamState, at: Ms, out: Out): void {
   const { plan } = s;
-  if (s.phase !== "running" || plan === undefined) return;
+  if (s.phase !== "running" || plan === undefined || s.retry !== undefined) return;
   const running = s.legs.reduce((n, leg) => n + (leg.phase === "ended" ? 0 : 1), 0);
   const rungsLeft = plan.rungs.length - 1 - s.rung;
   if (running > 0 && !plan.stop.eager && !s.opening.rich) return;
@@ -46,12 +86,16 @@ export function advance(s: StreamState, at: Ms, out: Out): void {
   const judgement = judge(plan.stop, verdict, { answered: s.answers.length, running, rungsLeft });
   if (!judgement.stop) {
     if (judgement.next === "wait") return;
-    if (verdict !== null) s.escalations++;
+    if (verdict === null) {
+      recover(s, at, out);
+      return;
+    }
+    s.escalations++;
     startRung(s, at, out);
     return;
   }
   if (verdict === null) {
-    fail(s, failureOf(s), at, out);
+    recover(s, at, out);
   } else if (judgement.by === "no_quorum") {
     const details = { quorum: plan.stop.quorum, best: finalContent(s, verdict, "no_quorum") };
     fail(
@@ -122,6 +166,12 @@ function tellProvisional(s: StreamState, verdict: Verdict, out: Out): void {
 
 /** A hold was refused: ask smaller, wait for running work, or do without the call. */
 export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, left: Limits, at: Ms, out: Out): void {
+  if (leg.hedges !== undefined) {
+    // Nobody waits for a second call.
+    skipped(leg, { kind: "budget", message: "no room for a second call", sent: false }, at);
+    advance(s, at, out);
+    return;
+  }
   s.refusal = refusal;
   let waits = refusal.remedy === "wait";
   const { content } = s.opening.task;

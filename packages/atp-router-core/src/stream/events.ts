@@ -18,6 +18,7 @@ import type {
   Task,
   Usage,
 } from "../model/index.js";
+import type { RetryAsk } from "../routing/index.js";
 import type { Heard } from "./advice.js";
 
 /** A prompt without what policy wants out of it, and how often each kind was there. */
@@ -58,6 +59,8 @@ export interface StreamOpening {
   readonly dryRun: boolean;
   readonly deadlineAt: Ms;
   readonly maxWindowWaitMs: number;
+  /** Lanes in which an answer that breaks off may begin anew; in others it ends the stream. */
+  readonly restarts: readonly Qos[];
 }
 
 /** Everything that can happen to a stream. */
@@ -89,7 +92,13 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
   | { readonly t: "hold.unavailable"; readonly leg: number }
   /** Something may fit that did not before. */
   | { readonly t: "money.room" }
-  | { readonly t: "lane.granted"; readonly leg: number; readonly waitedMs: Ms }
+  | {
+      readonly t: "lane.granted";
+      readonly leg: number;
+      readonly waitedMs: Ms;
+      /** After how long without a piece a second call may be asked for. */
+      readonly hedgeAfterMs?: Ms;
+    }
   | { readonly t: "lane.shed"; readonly leg: number; readonly reason: string; readonly retryAfterMs: Ms }
   /** It runs, and has to make room for gold. */
   | { readonly t: "leg.preempted"; readonly leg: number; readonly retryAfterMs: Ms }
@@ -100,6 +109,10 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
       readonly end: { readonly final: AdapterFinal } | { readonly failure: Failure };
     }
   | { readonly t: "advice.given"; readonly advice: Advice }
+  /** A second call may go to this adapter, beside the one that says nothing yet. */
+  | { readonly t: "hedge.allowed"; readonly leg: number; readonly adapter: string }
+  /** How long to wait before the call that was asked about; null: it is not to be made. */
+  | { readonly t: "retry.decided"; readonly waitMs: Ms | null }
   | { readonly t: "outbox.full" }
   | { readonly t: "outbox.room" }
   | { readonly t: "timer.fired"; readonly timer: TimerName }
@@ -109,8 +122,8 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
   | { readonly t: "defect"; readonly id: string }
 );
 
-/** Timers of a stream: its deadline, and its patience for a window to free. */
-export type TimerName = "deadline" | "window";
+/** Timers of a stream: its deadline, its patience for a window to free and for a first piece, and the wait before a retry. */
+export type TimerName = "deadline" | "window" | "hedge" | "retry";
 
 /** What a stream asks for. */
 export type StreamEffect = { readonly key: StreamKey } & (
@@ -176,7 +189,13 @@ export type StreamEffect = { readonly key: StreamKey } & (
       readonly sample: number;
       readonly attempt: number;
       readonly deadlineAt: Ms;
+      /** What it said before it broke off, for an adapter that takes an answer up where it was left. */
+      readonly begun?: string;
     }
+  /** May a second call be sent to one of these, best first? Answered only when it may. */
+  | { readonly t: "hedge.ask"; readonly leg: number; readonly adapters: readonly string[] }
+  /** May a call be sent because one failed? */
+  | ({ readonly t: "retry.ask" } & RetryAsk)
   /** What is worth doing next, by what was learned? */
   | {
       readonly t: "advice.ask";
@@ -217,6 +236,9 @@ export interface StreamArtifact {
   /** The FINAL's content, its bill, and its provenance. */
   readonly object: Readonly<Record<string, unknown>>;
 }
+
+/** Effects that the router answers itself, in the same turn. */
+export type RouterOwn = `lane.${string}` | "advice.ask" | "cost.seen" | "hedge.ask" | "retry.ask";
 
 /** The stream's one end. Everything is settled before it. */
 export type StreamEnd = {

@@ -1,6 +1,7 @@
 import type { Failure } from "../model/index.js";
 import type { StreamFailure } from "./finish.js";
-import type { StreamState } from "./state.js";
+import { brokeOff } from "./recover.js";
+import type { Leg, StreamState } from "./state.js";
 
 /** The refusal of a stream none of whose calls answered: the most telling reason first. */
 export function failureOf(s: StreamState): StreamFailure {
@@ -21,7 +22,9 @@ export function failureOf(s: StreamState): StreamFailure {
   }
   if (answered.length === 0 && s.shed !== undefined) return shedFailure(s.shed);
   if (answered.length === 0 && s.refusal !== undefined) return budgetFailure(s);
+  const arrived = s.legs.filter(brokeOff);
   const details = {
+    ...(arrived.length === 0 ? {} : { arrived: arrived.map(arrivedOf) }),
     adapters: failures.map(({ adapter, failure }) => ({ adapter, kind: failure.kind, message: failure.message })),
   };
   const all = (kind: Failure["kind"]): boolean =>
@@ -39,11 +42,26 @@ export function failureOf(s: StreamState): StreamFailure {
     };
   }
   const retryAfterMs = Math.max(0, ...answered.map(({ failure }) => failure.retryAfterMs ?? 0));
+  const broken = arrived.at(-1);
   return {
     code: "EAGENTDOWN",
-    message: `No adapter could answer (${names}). Try again later.`,
+    message:
+      broken === undefined
+        ? `No adapter could answer (${names}). Try again later.`
+        : `The answer of ${broken.call.adapter.name} broke off after ${broken.text.length} characters, and no other call could take its place (${names}). What arrived is no answer. Try again later.`,
     details,
     ...(retryAfterMs > 0 ? { retryAfterMs } : {}),
+  };
+}
+
+/** What came of an answer that broke off. */
+function arrivedOf({ call, text, chunks, outTokens, attempt }: Leg): Readonly<Record<string, unknown>> {
+  return {
+    adapter: call.adapter.name,
+    attempt,
+    chunks,
+    characters: text.length,
+    out_tokens: outTokens,
   };
 }
 

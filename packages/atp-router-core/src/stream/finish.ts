@@ -84,7 +84,11 @@ function close(s: StreamState, reason: string, at: Ms, out: Out): void {
   for (const leg of s.legs) abandon(s, leg, `the stream ended: ${reason}`, undefined, at, out);
   out.push({ key: s.key, t: "timer.clear", timer: "deadline" });
   if (s.windowTimer) out.push({ key: s.key, t: "timer.clear", timer: "window" });
+  if (s.hedgeTimer) out.push({ key: s.key, t: "timer.clear", timer: "hedge" });
+  if (s.retry !== undefined) out.push({ key: s.key, t: "timer.clear", timer: "retry" });
   s.windowTimer = false;
+  s.hedgeTimer = false;
+  s.retry = undefined;
   s.phase = "ended";
 }
 

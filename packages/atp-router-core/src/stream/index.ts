@@ -3,6 +3,7 @@ export type {
   LimitSources,
   OuterScope,
   RedactedPrompt,
+  RouterOwn,
   StreamArtifact,
   StreamEffect,
   StreamEnd,

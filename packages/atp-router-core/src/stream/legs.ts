@@ -11,8 +11,19 @@ type Out = StreamEffect[];
 /** Pieces an adapter may be ahead of what was forwarded. */
 const DEMAND = 64;
 
+/** Why a call is made that is not one of the plan's. */
+export interface Reason {
+  /** It is sent beside this call, which says nothing yet. */
+  readonly hedges?: number;
+  /** It goes on where this one broke off. */
+  readonly continues?: Leg;
+}
+
 /** A new call of the stream; its hold is asked at once. */
-export function addLeg(s: StreamState, call: PlannedCall, at: Ms, out: Out): void {
+export function addLeg(s: StreamState, call: PlannedCall, at: Ms, out: Out, why: Reason = {}): void {
+  const { continues } = why;
+  const earlier = s.legs.filter((leg) => isSameSlot(leg, call));
+  const last = earlier.at(-1);
   const leg: Leg = {
     index: s.legs.length,
     call,
@@ -21,7 +32,8 @@ export function addLeg(s: StreamState, call: PlannedCall, at: Ms, out: Out): voi
     holdAttempts: 0,
     held: call.hold,
     granted: call.hold,
-    maxOutputTokens: call.maxOutputTokens,
+    // What was said already counts.
+    maxOutputTokens: Math.max(1, call.maxOutputTokens - (continues?.outTokens ?? 0)),
     extensions: 0,
     extension: "none",
     extensionLeft: undefined,
@@ -32,10 +44,12 @@ export function addLeg(s: StreamState, call: PlannedCall, at: Ms, out: Out): voi
     olderTokens: 0,
     recentSince: at,
     chunks: 0,
-    attempt: attemptOf(s, call),
-    told: 0,
+    // A call to an adapter that was asked before has that one's slot, and voids its text (A4.2).
+    attempt: continues?.attempt ?? (last === undefined ? 0 : last.cut ? last.attempt : last.attempt + 1),
+    told: continues?.told ?? (last?.cut === true ? last.told : 0),
+    cut: false,
     demand: 0,
-    text: "",
+    text: continues?.text ?? "",
     confidence: undefined,
     enqueuedAt: at,
     startedAt: undefined,
@@ -43,17 +57,27 @@ export function addLeg(s: StreamState, call: PlannedCall, at: Ms, out: Out): voi
     endedAt: undefined,
     outcome: undefined,
     failure: undefined,
+    nth: earlier.length,
+    hedges: why.hedges,
+    begun: continues?.text.length ?? 0,
   };
   s.legs.push(leg);
   reserve(s, leg, at, out);
 }
 
-/** A call to an adapter that was asked before has that one's slot, and voids its text (A4.2). */
-function attemptOf(s: StreamState, call: PlannedCall): number {
-  let attempt = 0;
-  for (const { call: earlier, attempt: told } of s.legs)
-    if (earlier.adapter.name === call.adapter.name && earlier.sample === call.sample) attempt = told + 1;
-  return attempt;
+/** Whether two calls' partials have one slot at the client: an adapter's sample. */
+function isSameSlot({ call: a }: Leg, b: PlannedCall): boolean {
+  return a.adapter.name === b.adapter.name && a.sample === b.sample;
+}
+
+/** Tells that what a call said is void: an empty text under the next attempt (A4.2). */
+export function voidSlot(s: StreamState, leg: Leg, out: Out): void {
+  if (leg.told === 0 || leg.cut) return;
+  leg.cut = true;
+  leg.attempt++;
+  leg.told = 0;
+  const content = { ...partialContent(leg), text: "", cut: leg.failure?.kind ?? "cancelled" };
+  out.push({ key: s.key, t: "send", payload: { type: payloadTypes.partial, content } });
 }
 
 /** Asks the leg's hold over the stream's own window and the outer ones. */
@@ -109,8 +133,9 @@ export function start(s: StreamState, leg: Leg, waitedMs: Ms, at: Ms, out: Out):
     maxOutputTokens: leg.maxOutputTokens,
     contextJson: s.contextJson,
     sample: leg.call.sample,
-    attempt: 0,
+    attempt: leg.nth,
     deadlineAt: s.opening.deadlineAt,
+    ...(leg.begun === 0 ? {} : { begun: leg.text }),
   });
   replenish(s, leg, out);
 }
@@ -164,10 +189,13 @@ function partialPayload(leg: Leg, content: Record<string, unknown>): Payload {
 /** One partial for each slot that has said anything: all its text so far, under the next attempt (A9.2). */
 export function snapshot(s: StreamState, out: Out): void {
   const newest = new Map<string, Leg>();
-  for (const leg of s.legs) if (leg.chunks > 0) newest.set(`${leg.call.adapter.name}/${leg.call.sample}`, leg);
+  for (const leg of s.legs)
+    if (leg.chunks > 0 || leg.told > 0) newest.set(`${leg.call.adapter.name}/${leg.call.sample}`, leg);
   for (const leg of newest.values()) {
     leg.attempt++;
     leg.told = 0;
-    out.push({ key: s.key, t: "send", payload: partialPayload(leg, { ...partialContent(leg), text: leg.text }) });
+    // What was void stays void.
+    const text = leg.cut ? "" : leg.text;
+    out.push({ key: s.key, t: "send", payload: partialPayload(leg, { ...partialContent(leg), text }) });
   }
 }

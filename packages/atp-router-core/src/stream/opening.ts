@@ -63,9 +63,10 @@ export function decided(
 
 function askEverything(s: StreamState, out: Out): void {
   const { task } = s.opening;
-  const usable = s.candidates.filter((c) => c.status !== "DOWN" && c.status !== "DRAINING" && c.status !== "PAUSE");
+  const open = s.candidates.filter((c) => c.shutMs === undefined);
+  const usable = open.filter((c) => c.status !== "DOWN" && c.status !== "DRAINING" && c.status !== "PAUSE");
   // With every adapter out, ask all the same: one of them may just have come back.
-  const asked = usable.length > 0 ? usable : s.candidates;
+  const asked = usable.length > 0 ? usable : open;
   s.missing = { estimates: asked.length, memory: false, left: true };
   for (const { info } of asked) {
     out.push({ key: s.key, t: "adapter.estimate", adapter: info.id, task, deadlineAt: s.opening.deadlineAt });
@@ -146,7 +147,9 @@ function plan(s: StreamState, at: Ms, out: Out, advice?: Advice): void {
   });
   if (!result.ok) {
     const details = result.bound === undefined ? result.details : { ...boundBy(s, result.bound), ...result.details };
-    fail(s, { code: result.code, message: result.message, details }, at, out);
+    const shut = s.candidates.flatMap(({ shutMs }) => (shutMs === undefined ? [] : [shutMs]));
+    const wait = result.code === "EAGENTDOWN" && shut.length > 0 ? { retryAfterMs: Math.min(...shut) } : {};
+    fail(s, { code: result.code, message: result.message, details, ...wait }, at, out);
     return;
   }
   s.plan = advice === undefined ? result.plan : advisedPlan(result.plan, advice);

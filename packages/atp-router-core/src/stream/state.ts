@@ -54,6 +54,8 @@ export interface Leg {
   /** Which telling of this call's slot its partials are, and how many of them were told; a higher one voids the earlier. */
   attempt: number;
   told: number;
+  /** It was told that what this call said is void. */
+  cut: boolean;
   /** Pieces the adapter may still deliver. */
   demand: number;
   text: string;
@@ -64,6 +66,19 @@ export interface Leg {
   endedAt: Ms | undefined;
   outcome: "ok" | "failed" | "cancelled" | "timeout" | "skipped" | undefined;
   failure: Failure | undefined;
+  /** Calls for the same slot before this one. */
+  readonly nth: number;
+  /** The call that said nothing yet when this one was sent beside it. */
+  readonly hedges: number | undefined;
+  /** Characters of its text that an earlier call said. */
+  begun: number;
+}
+
+/** A call that is to be made because others failed. */
+export interface Retry {
+  /** The next rung of the plan; the failed call's adapter anew; or that one, from where it broke off. */
+  readonly how: "rung" | "again" | "continue";
+  readonly leg: number;
 }
 
 /** One decision on advice. */
@@ -108,6 +123,11 @@ export interface StreamState {
   /** The reader is slow: no leg is given more demand. */
   paused: boolean;
   windowTimer: boolean;
+  hedgeTimer: boolean;
+  /** Calls that were made because one failed. */
+  retries: number;
+  /** The one that is asked for or waited for. */
+  retry: Retry | undefined;
   queueMs: Ms;
   firstPartialAt: Ms | undefined;
   escalations: number;
@@ -148,6 +168,9 @@ export function newStream(
     ledgerDown: false,
     paused: false,
     windowTimer: false,
+    hedgeTimer: false,
+    retries: 0,
+    retry: undefined,
     queueMs: 0,
     firstPartialAt: undefined,
     escalations: 0,

@@ -1,9 +1,18 @@
 import type { Advice } from "../learning/index.js";
 import type { Failure, Ms } from "../model/index.js";
-import { advance, advisedNext, holdRefused, retryWaiting, windowPatienceOver } from "./advance.js";
+import {
+  advance,
+  advisedNext,
+  holdRefused,
+  retryDecided,
+  retryDue,
+  retryWaiting,
+  windowPatienceOver,
+} from "./advance.js";
 import type { StreamEffect, StreamEvent } from "./events.js";
 import { fail } from "./finish.js";
-import { chunked, enqueue, replenish, snapshot, start } from "./legs.js";
+import { askHedge, awaitFirst, hedge, settleHedge } from "./hedge.js";
+import { chunked, enqueue, replenish, snapshot, start, voidSlot } from "./legs.js";
 import { abandon, extended, failed, finished, notExtended, skipped } from "./settlement.js";
 import { advisedFirst, askPolicy, decided, estimated, memoryRead, moneyLeft } from "./opening.js";
 import { newStream } from "./state.js";
@@ -87,7 +96,12 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
       return;
     case "timer.fired":
       if (event.timer === "window") windowPatienceOver(s, at, out);
+      else if (event.timer === "hedge") askHedge(s, out);
+      else if (event.timer === "retry") retryDue(s, at, out);
       else deadlinePassed(s, at, out);
+      return;
+    case "retry.decided":
+      retryDecided(s, event.waitMs, at, out);
       return;
     case "drain.over":
       fail(s, { code: "EDRAINING", message: "The router shuts down. Ask again elsewhere." }, at, out);
@@ -116,16 +130,19 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
   if (leg === undefined || leg.phase === "ended") return;
   switch (event.t) {
     case "leg.chunk":
+      if (leg.chunks === 0) settleHedge(s, leg, at, out);
       if (chunked(s, leg, event.chunk, at, out) === "over") cutAtHold(s, leg, at, out);
       return;
     case "leg.ended":
       if ("final" in event.end) {
+        if (leg.chunks === 0) settleHedge(s, leg, at, out);
         finished(s, leg, event.end.final, at, out);
         answer(s, leg, event.end.final);
       } else {
         failed(s, leg, event.end.failure, at, out);
       }
       advance(s, at, out);
+      voidBroken(s, leg, out);
       return;
     case "hold.granted":
       if (leg.phase === "holding") enqueue(s, leg, at, out);
@@ -150,13 +167,19 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
       );
       return;
     case "lane.granted":
-      if (leg.phase === "queued") start(s, leg, event.waitedMs, at, out);
+      if (leg.phase !== "queued") return;
+      start(s, leg, event.waitedMs, at, out);
+      if (event.hedgeAfterMs !== undefined) awaitFirst(s, leg, at + event.hedgeAfterMs, out);
+      return;
+    case "hedge.allowed":
+      hedge(s, leg, event.adapter, at, out);
       return;
     case "leg.preempted":
       if (leg.phase === "running") preempted(s, leg, event.retryAfterMs, at, out);
       return;
     case "lane.shed":
-      s.shed = { reason: event.reason, retryAfterMs: event.retryAfterMs };
+      // A second call that finds no room is none.
+      if (leg.hedges === undefined) s.shed = { reason: event.reason, retryAfterMs: event.retryAfterMs };
       out.push({ key: s.key, t: "hold.void", hold: leg.hold });
       skipped(
         leg,
@@ -193,6 +216,12 @@ function cutAtHold(s: StreamState, leg: Leg, at: Ms, out: Out): void {
 function cut(s: StreamState, leg: Leg, failure: Failure, at: Ms, out: Out): void {
   abandon(s, leg, failure.message, failure, at, out);
   advance(s, at, out);
+  voidBroken(s, leg, out);
+}
+
+/** The stream goes on without what this call had told: its reader is to know. */
+function voidBroken(s: StreamState, leg: Leg, out: Out): void {
+  if (leg.failure !== undefined && s.phase === "running" && s.retry === undefined) voidSlot(s, leg, out);
 }
 
 /** A bronze call was cut for gold: what it used is settled. A stream that has nothing else ends with it. */
@@ -201,6 +230,7 @@ function preempted(s: StreamState, leg: Leg, retryAfterMs: Ms, at: Ms, out: Out)
   abandon(s, leg, failure.message, failure, at, out);
   if (s.answers.length > 0 || s.legs.some(({ phase }) => phase !== "ended")) {
     advance(s, at, out);
+    voidBroken(s, leg, out);
     return;
   }
   fail(
@@ -223,7 +253,8 @@ function answer(
   s.answers.push({
     adapter: leg.call.adapter.name,
     sample: leg.call.sample,
-    text: final.answer ?? leg.text,
+    // An adapter that went on with an answer says only the rest of it.
+    text: final.answer === undefined ? leg.text : leg.text.slice(0, leg.begun) + final.answer,
     evidence: final.evidence,
     ...(leg.confidence === undefined ? {} : { confidence: leg.confidence }),
     ...(final.extra === undefined ? {} : { extra: final.extra }),

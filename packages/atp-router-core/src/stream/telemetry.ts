@@ -59,7 +59,7 @@ function entry(leg: Leg): AdapterTelemetry {
   return {
     name: leg.call.adapter.name,
     outcome: leg.outcome ?? "cancelled",
-    attempt: 0,
+    attempt: leg.nth,
     in_tokens: leg.inTokens,
     out_tokens: leg.outTokens,
     usd: leg.usdMicros,

@@ -275,4 +275,26 @@ describe("routerFromConfig", () => {
     expect(await ask("web")).not.toMatchObject({ error: { code: "EPOLICY" } });
     await router.close();
   });
+
+  it("tails: each part with its own names, or off", () => {
+    const config = readConfig(
+      file("tails: {hedge: {quantile: 0.9, floor_ms: 5}, retry: off, restart: [gold], breaker: {in_a_row: 3}}"),
+    );
+    expect(routerConfig(config).tails).toEqual({
+      hedge: { quantile: 0.9, floorMs: 5 },
+      retry: "off",
+      restart: ["gold"],
+      breaker: { inARow: 3 },
+    });
+  });
+
+  it.each([
+    ["tails: {hedge: {quantile: 2}}", "tails.hedge.quantile"],
+    ["tails: {hedge: {lanes: [bronze]}}", "tails.hedge.lanes.0"],
+    ["tails: {retry: {maximum: 2}}", "tails.retry.maximum"],
+    ["tails: {breaker: never}", "tails.breaker"],
+    ["tails: {restart: [iron]}", "tails.restart.0"],
+  ])("%s is refused by its path %s", (text, path) => {
+    expect(message(file(text))).toContain(`${path}`);
+  });
 });

@@ -174,9 +174,96 @@ describe("registry: the breaker", () => {
     expect(r.healthOk("a", health(), 15_000)).toEqual([]);
     r.healthOk("a", health(), 15_100);
     r.callEnded("a", "ok", 15_200);
-    fail(r, 4, 15_300);
+    fail(r, 1, 15_300);
+    expect(status(r)).toBe("READY");
+    // While it comes back, less is enough.
+    fail(r, 1, 15_300);
+    expect(status(r)).toBe("DOWN");
+  });
+
+  it("half open, one stream asks it first, then 10, 25, 50 and 100% of them; the others ask it last", () => {
+    const r = withOne();
+    const firsts = (n: number, at: number): number =>
+      Array.from({ length: n }, () => r.offers(at)[0]).filter((c) => c?.late === undefined && c?.shutMs === undefined)
+        .length;
+    fail(r, 5, 0);
+    r.healthOk("a", health(), 5_000);
+    expect(firsts(100, 5_000)).toBe(1);
+    // A trial that was not made is another stream's two seconds later.
+    expect(firsts(100, 6_999)).toBe(0);
+    expect(firsts(100, 7_000)).toBe(1);
+    const shares: number[] = [];
+    r.callEnded("a", "ok", 7_100);
+    for (let step = 0; step < 4; step++) {
+      shares.push(firsts(100, 7_200));
+      for (let i = 0; i < 5; i++) r.callEnded("a", "ok", 7_200);
+    }
+    expect(shares).toEqual([10, 25, 50, 100]);
+  });
+
+  it("an open breaker is offered to nobody, but once a second where nobody else is left", () => {
+    const r = withOne();
+    r.add("b", { name: "beta" });
+    fail(r, 5, 0);
+    expect(r.offers(0)).toMatchObject([{ status: "DOWN", shutMs: 5_000 }, { status: "READY" }]);
+    r.healthFailed("b", failed("unavailable"), 1);
+    r.healthFailed("b", failed("unavailable"), 1);
+    const asked = [1, 500, 1_001, 1_500].map((at) => r.offers(at)[0]?.shutMs === undefined);
+    expect(asked).toEqual([true, false, true, false]);
+    // It answers: it comes back by the ramp, sooner than its time.
+    expect(r.callEnded("a", "ok", 1_600)).toMatchObject([{ to: "READY" }]);
+    expect(r.view(1_600)[0]?.breaker).toEqual({ state: "ramp", share: 0.1 });
+  });
+
+  it("opens when half of 20 calls begin so late that others stood in", () => {
+    const r = withOne();
+    for (let i = 0; i < 10; i++) {
+      r.callEnded("a", "ok", i);
+      r.callSlow("a", i);
+    }
+    expect(status(r)).toBe("DOWN");
+  });
+
+  it("turned off, nothing opens", () => {
+    const r = createRegistry({ breaker: "off", outliers: "off" });
+    r.add("a", {});
+    fail(r, 100);
     expect(status(r)).toBe("READY");
   });
+});
+
+describe("registry: windows", () => {
+  it("a full adapter is asked last, by the lesser of its own word and configuration", () => {
+    const r = createRegistry();
+    r.add("a", { maxParallel: 3 });
+    const late = (): boolean => r.offers(0)[0]?.late === true;
+    expect(r.windowOf("a")).toBe(3);
+    r.healthOk("a", health({ suggestedMaxParallel: 2 }), 0);
+    expect(r.windowOf("a")).toBe(2);
+    r.callStarted("a");
+    expect([late(), r.isWelcome("a", 0)]).toEqual([false, true]);
+    r.callStarted("a");
+    expect([late(), r.isWelcome("a", 0)]).toEqual([true, false]);
+    r.callLeft("a");
+    expect(late()).toBe(false);
+  });
+
+  it.each([
+    ["BUSY", false],
+    ["PAUSE", false],
+    ["DRAINING", false],
+    ["READY", true],
+  ] as const)("%s: a second call is welcome: %s", (said, welcome) => {
+    const r = withOne();
+    r.healthOk("a", health({ status: said }), 0);
+    expect(r.isWelcome("a", 0)).toBe(welcome);
+  });
+});
+
+describe("registry: the breaker, what does not open it", () => {
+  const fail = (r: AdapterRegistry, n: number, at = 0, kind: Failure["kind"] = "internal"): void => {
+    for (let i = 0; i < n; i++) r.callEnded("a", failed(kind), at);
+  };
 
   it.each(["exhausted", "rejected", "cancelled", "budget"] as const)(
     "%s says nothing of the adapter's health",
