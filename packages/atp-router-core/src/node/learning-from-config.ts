@@ -1,5 +1,5 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { checkPolicy } from "../learning/index.js";
+import { checkPolicy } from "../runtime/index.js";
 import type { LearningConfig, Router } from "../runtime/index.js";
 import type { ConfigFile } from "./config-schema.js";
 

@@ -2,6 +2,7 @@
 export type { BudgetView } from "./budget-view.js";
 export { createRouter } from "./create-router.js";
 export { allowTools } from "./default-policy.js";
+export { checkPolicy } from "../learning/index.js";
 export type { Learned, LearningConfig } from "./learning.js";
 export { createMemoryLedgerStore } from "./memory-ledger-store.js";
 export type {
