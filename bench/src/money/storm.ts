@@ -1,5 +1,5 @@
 /** A million random operations on budgets by a thousand callers at once, with crashes, repeats and settlements out of order. */
-import type { Amounts, HoldScope, LedgerStore, Limits } from "atp-router-core";
+import type { Amounts, HoldScope, LedgerStore, Limits, ReserveResult } from "atp-router-core";
 import { createVirtualClock, seededRng } from "atp-router-core/testing";
 import type { VirtualClock } from "atp-router-core/testing";
 import { createTallies } from "./tally.js";
@@ -36,7 +36,7 @@ const ROUND_MS = 50;
 const DRAIN_MS = 60_000;
 
 const ceilings: Readonly<Record<HoldScope["source"], Limits>> = {
-  stream: { parallel: 12, tokens: 20_000, usdMicros: 37_000 },
+  stream: { parallel: 12, tokens: 40_000, usdMicros: 77_000 },
   session: { parallel: 40, tokens: 200_000, usdMicros: 390_000 },
   tenant: { parallel: 400, tokens: 5_000_000, usdMicros: 9_700_000 },
 };
@@ -79,9 +79,13 @@ export async function runStorm({ seed, operations, stores: make }: StormOptions)
 
   function send<T>(operation: () => Promise<T>): Promise<T> {
     counts.operations++;
+    keep(operation);
+    return operation();
+  }
+
+  function keep(operation: Operation): void {
     if (history.length < 4_096) history.push(operation);
     else history[below(history.length)] = operation;
-    return operation();
   }
 
   /** Each router has 60 sessions, each session 4 streams at a time; tenants are everybody's. */
@@ -106,8 +110,12 @@ export async function runStorm({ seed, operations, stores: make }: StormOptions)
     for (let attempt = 0; attempt < 2; attempt++) {
       const id = `${hold}#${attempt}`;
       const amounts = asked;
-      const result = await send(() => caller.store.reserve(id, scopes, amounts, ttlMs));
+      const reserve = (): Promise<ReserveResult> => caller.store.reserve(id, scopes, amounts, ttlMs);
+      counts.operations++;
+      const result = await reserve();
       if (result.ok) {
+        // One that was refused would be a new hold when it came again, of which nobody knows.
+        keep(reserve);
         caller.call = { hold: id, scopes, held: amounts, deadlineAt, phase: "reserved", extensions: 0 };
         return;
       }
@@ -115,7 +123,8 @@ export async function runStorm({ seed, operations, stores: make }: StormOptions)
       const { tokens = Infinity, usdMicros = Infinity } = left;
       if (refusal.remedy === "raise" || tokens <= 0 || usdMicros <= 0) {
         const spent = scopes.find(({ source }) => source === refusal.limitSource);
-        if (refusal.remedy === "raise" && spent !== undefined) replace(spent.key);
+        // Some do not wait for what is held by others, but begin anew.
+        if (spent !== undefined && (refusal.remedy === "raise" || chance(0.2))) replace(spent.key);
         return;
       }
       asked = { parallel: 1, tokens: Math.min(asked.tokens, tokens), usdMicros: Math.min(asked.usdMicros, usdMicros) };
