@@ -1,5 +1,5 @@
 import type { Strategy } from "atp-protocol";
-import type { AdapterInfo, AdapterStatus, Amounts, Estimate, Failure, Ms } from "./values.js";
+import type { AdapterInfo, AdapterStatus, Amounts, Estimate, Failure, Limits, Ms } from "./values.js";
 
 /** An adapter as the plan sees it: what it is, how it is, and what it asked for. */
 export interface Candidate {
@@ -96,4 +96,6 @@ export interface Route {
   readonly minAgreement?: number;
   /** Answers that must agree under `quorum`. @default 2 */
   readonly quorum?: number;
+  /** The most that each of its streams may spend. @default the session's ceilings */
+  readonly budget?: Limits;
 }

@@ -64,12 +64,14 @@ interface Mark {
  * sliding sum never exceeds the budget; what was spent is back at most one step late.
  *
  * @param options.steps default 60
+ * @param options.base what is known to have left the window before; default nothing
  * @throws RangeError when the window or the number of steps is not above 0.
  */
 export function createSlidingBudget(options: {
   readonly limits: Limits;
   readonly slidingMs: number;
   readonly steps?: number;
+  readonly base?: Amounts;
 }): SlidingBudget {
   const { limits, slidingMs } = options;
   const steps = options.steps ?? 60;
@@ -77,7 +79,8 @@ export function createSlidingBudget(options: {
   const stepMs = slidingMs / steps;
   /** What was posted when it was told, oldest first; the first is what had been posted before the window. */
   const marks: Mark[] = [];
-  let base: Mark = { at: -Infinity, tokens: 0, usdMicros: 0 };
+  const { tokens = 0, usdMicros = 0 } = options.base ?? {};
+  let base: Mark = { at: -Infinity, tokens, usdMicros };
 
   return {
     limitsAt(posted, at) {

@@ -14,7 +14,7 @@ export function adapterAddress(url: string): string {
  * @param opaUrl where an OPA server is, when there is one
  */
 export function contradiction(file: ConfigFile, opaUrl: string | undefined): string | undefined {
-  return ofAdapters(file) ?? ofPolicy(file, opaUrl) ?? ofLanes(file);
+  return ofAdapters(file) ?? ofPolicy(file, opaUrl) ?? ofLanes(file) ?? ofTenants(file);
 }
 
 function ofAdapters(file: ConfigFile): string | undefined {
@@ -75,6 +75,14 @@ function ofPolicy({ policy = {}, tenants, allow_tools }: ConfigFile, opaUrl: str
         ? "allow_tools"
         : tenant && `tenants.${tenant[0]}.allow_tools`;
   return useless && `${useless} is for the engine cel, but an OPA server decides. Move it into its policy.`;
+}
+
+function ofTenants({ tenants = {} }: ConfigFile): string | undefined {
+  for (const [name, { budget }] of Object.entries(tenants)) {
+    if (budget?.sliding_s !== undefined && budget.period !== "sliding")
+      return `tenants.${name}.budget.sliding_s is for the period sliding, but the period is ${budget.period ?? "none"}.`;
+  }
+  return undefined;
 }
 
 function ofLanes({ lanes = {}, limits }: ConfigFile): string | undefined {

@@ -24,6 +24,12 @@ const budget = z.strictObject({
   max_usd_micros: uint.optional(),
 });
 
+/** A tenant's budget: for ever, for a period of the calendar in UTC, or for the last `sliding_s` seconds (a day). */
+const tenantBudget = budget.extend({
+  period: z.enum(["hour", "day", "month", "sliding"]).optional(),
+  sliding_s: positive.max(31_622_400).optional(),
+});
+
 const laneConfig = z.strictObject({
   weight: positive.optional(),
   reserved: uint.optional(),
@@ -115,6 +121,8 @@ export const configSchema = z.strictObject({
         min_confidence: share.optional(),
         min_agreement: share.optional(),
         quorum: z.int().min(2).optional(),
+        /** The most that each of its streams may spend. */
+        budget: budget.optional(),
       }),
     )
     .optional(),
@@ -122,7 +130,7 @@ export const configSchema = z.strictObject({
     .record(
       z.string(),
       z.strictObject({
-        budget: budget.optional(),
+        budget: tenantBudget.optional(),
         lanes: z.array(lane).min(1).optional(),
         allow_tools: z.array(z.string()).optional(),
       }),

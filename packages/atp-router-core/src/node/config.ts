@@ -187,7 +187,6 @@ function readFile(path: string | undefined): Read {
     const found = where.length === 0 ? undefined : lineOf(where);
     return found === undefined ? path : `${path} line ${found}`;
   };
-  refuseLacking(path, content);
   const parsed = configSchema.safeParse(content ?? {});
   const at = (message: string): string => `${line((message.split(/[ :]/, 1)[0] ?? "").split("."))}: ${message}`;
   if (parsed.success) return { file: parsed.data, at };
@@ -211,30 +210,4 @@ function deepest(issue: Issue | undefined): { readonly issue: Issue | undefined;
   return best === undefined || best.path.length === 0
     ? { issue, path }
     : { issue: best.issue, path: [...path, ...best.path] };
-}
-
-function refuseLacking(path: string, content: unknown): void {
-  const lacks = (key: string, feature: string): never => {
-    throw new ConfigError(`${path}: ${key} is set, but this build has no ${feature}. Remove it.`);
-  };
-  const routes = at(content, ["routes"]);
-  if (Array.isArray(routes)) {
-    for (const [i, route] of routes.entries())
-      if (at(route, ["budget"]) !== undefined) lacks(`routes.${i}.budget`, "budgets of routes");
-  }
-  const tenants = at(content, ["tenants"]);
-  if (typeof tenants !== "object" || tenants === null) return;
-  for (const tenant of Object.keys(tenants)) {
-    if (at(tenants, [tenant, "budget", "period"]) !== undefined)
-      lacks(`tenants.${tenant}.budget.period`, "budget periods");
-  }
-}
-
-function at(value: unknown, path: readonly string[]): unknown {
-  let here: unknown = value;
-  for (const name of path) {
-    if (typeof here !== "object" || here === null) return undefined;
-    here = (here as Record<string, unknown>)[name];
-  }
-  return here;
 }

@@ -6,7 +6,7 @@ import { adapterAddress } from "./config-rules.js";
 import type { ConfigFile } from "./config-schema.js";
 import type { ProcessConfig } from "./config.js";
 import { tailsFrom } from "./config-tails.js";
-import { ceilings } from "./config-window.js";
+import { ceilings, tenantBudget } from "./config-window.js";
 import { grpcAdapter } from "./grpc-adapter.js";
 import { learningFromConfig } from "./learning-from-config.js";
 import type { GrpcAdapterOptions } from "./grpc-adapter.js";
@@ -105,6 +105,7 @@ type FileRoute = NonNullable<ConfigFile["routes"]>[number];
 
 function routeOf(route: FileRoute): Route {
   const { match, strategy, adapters, tags, min_confidence: minConfidence, min_agreement: minAgreement, quorum } = route;
+  const budget = route.budget === undefined ? undefined : ceilings(route.budget);
   return {
     match: {
       ...(match.task_type === undefined ? {} : { taskType: match.task_type }),
@@ -116,6 +117,7 @@ function routeOf(route: FileRoute): Route {
     ...(minConfidence === undefined ? {} : { minConfidence }),
     ...(minAgreement === undefined ? {} : { minAgreement }),
     ...(quorum === undefined ? {} : { quorum }),
+    ...(budget === undefined ? {} : { budget }),
   };
 }
 
@@ -123,7 +125,7 @@ function tenantsOf(tenants: NonNullable<ConfigFile["tenants"]>): Record<string, 
   return Object.fromEntries(
     Object.entries(tenants).map(([name, { budget, lanes }]) => [
       name,
-      { ...(budget === undefined ? {} : { budget: ceilings(budget) }), ...(lanes === undefined ? {} : { lanes }) },
+      { ...(budget === undefined ? {} : { budget: tenantBudget(budget) }), ...(lanes === undefined ? {} : { lanes }) },
     ]),
   );
 }

@@ -19,6 +19,8 @@ export interface LeaseOptions {
 
 /** One shared scope's chunks at this router. */
 export interface Lease {
+  /** The shared scope's key. */
+  readonly scope: string;
   /** Holds inside a chunk that is there; false when none has room. */
   tryHold(hold: string, amounts: Amounts, ttlMs: Ms): boolean;
   /** Holds, with a new chunk when none has room. @throws StoreUnavailable */
@@ -171,6 +173,7 @@ export function createLease({ scope, shared, clock, share, idleMs, ageMs, name, 
   }
 
   return {
+    scope: scope.key,
     tryHold,
     async hold(hold, amounts, ttlMs) {
       for (;;) {

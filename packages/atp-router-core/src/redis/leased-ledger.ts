@@ -86,13 +86,18 @@ export function createLeasedLedgerStore(options: LeasedLedgerOptions): LeasedLed
       const result = lease.tryHold(hold, amounts, ttlMs) ? granted : await lease.hold(hold, amounts, ttlMs);
       if (!result.ok) {
         for (const other of taken) void other.release(hold);
-        if (result.refusal.remedy === "wait" || result.refusal.remedy === "shrink") pressure?.tell(scope.key);
+        press(scope.key, result);
         return result;
       }
       taken.push(lease);
     }
     holds.set(hold, taken);
     return granted;
+  }
+
+  /** Others may hold what they do not use. */
+  function press(scope: string, { refusal }: Extract<ReserveResult, { ok: false }>): void {
+    if (refusal.remedy === "wait" || refusal.remedy === "shrink") pressure?.tell(scope);
   }
 
   async function end(
@@ -136,6 +141,7 @@ export function createLeasedLedgerStore(options: LeasedLedgerOptions): LeasedLed
         const result = await lease.extend(hold, more);
         if (!result.ok) {
           takeBack();
+          press(lease.scope, result);
           return result;
         }
         grown.push(lease);

@@ -117,7 +117,7 @@ export async function readLeft(
       const left = limit - (balance === undefined ? 0 : balance.posted[dimension]);
       if (left >= (least[dimension] ?? Infinity)) continue;
       least[dimension] = left;
-      from[dimension] = scope.source;
+      from[dimension] = scope.key;
     }
   }
   return { left: least, from };

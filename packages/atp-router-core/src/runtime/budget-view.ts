@@ -1,10 +1,8 @@
 import type { Window } from "atp-protocol";
 import { toWindow } from "../model/index.js";
 import type { Amounts, Limits, ScopeBalance } from "../model/index.js";
-import type { LedgerStore } from "../ports/index.js";
 
 const dimensions = ["parallel", "tokens", "usdMicros"] as const;
-const nothing: Amounts = { parallel: 0, tokens: 0, usdMicros: 0 };
 
 /** Counted things in the wire's own names. */
 export interface BudgetCounts {
@@ -23,14 +21,16 @@ export interface BudgetView {
   readonly reserved: BudgetCounts;
   /** What a new hold may still ask for; absent members are unlimited. */
   readonly left: Window;
+  /** What the budget is for; absent: for ever. */
+  readonly period?: "hour" | "day" | "month" | "sliding";
+  /** The length of a sliding window, in seconds. */
+  readonly sliding_s?: number;
+  /** When the period ends, or when what was spent first leaves a sliding window: ISO 8601, UTC. */
+  readonly resets_at?: string;
 }
 
-/** The view of a scope; one that the ledger does not know has spent nothing. */
-export async function budgetView(ledger: LedgerStore, scope: string, limits: Limits): Promise<BudgetView> {
-  return viewOf((await ledger.read(scope)) ?? { limits, posted: nothing, reserved: nothing });
-}
-
-function viewOf({ limits, posted, reserved }: ScopeBalance): BudgetView {
+/** A scope as it is told. */
+export function budgetView({ limits, posted, reserved }: ScopeBalance): BudgetView {
   const left: { -readonly [D in keyof Limits]: Limits[D] } = {};
   for (const dimension of dimensions) {
     const limit = limits[dimension];

@@ -1,13 +1,12 @@
 import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
-import { fromWindow, may, tailsOf, toWindow } from "../model/index.js";
+import { fromWindow, lowest, may, tailsOf, toWindow } from "../model/index.js";
 import type { Lane, Principal, Task } from "../model/index.js";
 import type { StreamTrace } from "../ports/index.js";
 import { redactText } from "../policy/redact.js";
 import { createRouterMachine } from "../router/index.js";
 import { matchRoute, narrowRoute } from "../routing/index.js";
 import type { StreamKey } from "../stream/index.js";
-import { budgetView } from "./budget-view.js";
 import type { BudgetView } from "./budget-view.js";
 import { openConnection } from "./connection.js";
 import type { Connection } from "./connection.js";
@@ -32,6 +31,7 @@ import { shareSessions } from "./shared-sessions.js";
 import { createSessionScopes } from "./session-scopes.js";
 import { viewOf } from "./view-of.js";
 import { createSessions } from "./sessions.js";
+import { createTenantBudgets } from "./tenant-budgets.js";
 import { lowered, settingsOf } from "./settings.js";
 import { within } from "./settle.js";
 import { systemClock, systemRng } from "./system.js";
@@ -75,6 +75,17 @@ export function createRouter(config: RouterConfig): Router {
   const writes = new Set<Promise<void>>();
   let dryRuns = 0;
 
+  let roomTold = false;
+  function tellRoom(): void {
+    if (roomTold) return;
+    roomTold = true;
+    queueMicrotask(() => {
+      roomTold = false;
+      emit({ t: "money.room", at: clock.now() });
+    });
+  }
+  const budgets = createTenantBudgets({ tenants: config.tenants ?? {}, clock, ledger, desk, room: tellRoom });
+
   const loop: Emit = createEventLoop(machine, (effect) => perform(tools, effect), { clock, rng, observer });
   /** Adapters that have not been asked for their health yet, and who waits for them. */
   const unprobed = new Set(adapters.keys());
@@ -97,6 +108,7 @@ export function createRouter(config: RouterConfig): Router {
     memory,
     ledger,
     desk,
+    budgets,
     observer,
     limits,
     hosts,
@@ -149,7 +161,7 @@ export function createRouter(config: RouterConfig): Router {
         ? { ...asked, strategy: route.strategy }
         : asked;
     const at = clock.now();
-    const window = fromWindow(o.frame.window, o.sessionLimits);
+    const window = fromWindow(o.frame.window, lowest(o.sessionLimits, route?.budget ?? {}));
     const { key, ref } = o;
     const output = o.dryRun ? o.output : sharing.share(o, task, principal, qos, toWindow(window));
     if (output === undefined) return;
@@ -174,7 +186,7 @@ export function createRouter(config: RouterConfig): Router {
       principal,
       qos,
       window,
-      scopes: outerScopes(o.session, o.sessionLimits, principal, tenant?.budget),
+      scopes: outerScopes(o.session, o.sessionLimits, principal, budgets.scope(principal.tenant)),
       ...(route === undefined ? {} : { route }),
       rich: o.rich,
       ...(learning === undefined ? {} : { learns: learning.mode === "apply" }),
@@ -186,15 +198,7 @@ export function createRouter(config: RouterConfig): Router {
     emit({ t: "stream.opened", at, key: o.key, opening });
   }
 
-  let roomTold = false;
-  const stopWatching = ledger.watch(() => {
-    if (roomTold) return;
-    roomTold = true;
-    queueMicrotask(() => {
-      roomTold = false;
-      emit({ t: "money.room", at: clock.now() });
-    });
-  });
+  const stopWatching = ledger.watch(tellRoom);
 
   for (const port of config.adapters) {
     emit({ t: "adapter.added", at: clock.now(), adapter: port.id, configured: port.configured ?? {} });
@@ -218,6 +222,7 @@ export function createRouter(config: RouterConfig): Router {
     // Nobody comes back to a router that is gone.
     for (const session of [...sessions.all()]) if (session.detachedAt !== undefined) session.dispose();
     stopTick();
+    budgets.close();
     stopWatching();
     for (const port of adapters.values()) port.close();
   }
@@ -303,7 +308,7 @@ export function createRouter(config: RouterConfig): Router {
       const shown = config.identity === undefined || principal === undefined ? [...known] : [principal.tenant];
       const tenants: Record<string, BudgetView> = {};
       for (const name of shown) {
-        tenants[name] = await budgetView(ledger, `tenant:${name}`, config.tenants?.[name]?.budget ?? {});
+        tenants[name] = await budgets.view(name);
       }
       return { tenants };
     },

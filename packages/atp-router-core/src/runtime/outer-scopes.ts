@@ -6,12 +6,12 @@ export function outerScopes(
   session: string,
   sessionLimits: Limits,
   principal: Principal,
-  budget: Limits | undefined,
+  tenantScope: OuterScope,
 ): readonly OuterScope[] {
   const { tenant, subject, limits } = principal;
   return [
     { source: "session", key: `session:${session}`, limits: sessionLimits },
     ...(limits === undefined ? [] : [{ source: "tenant" as const, key: `subject:${tenant}/${subject}`, limits }]),
-    { source: "tenant", key: `tenant:${tenant}`, limits: budget ?? {} },
+    tenantScope,
   ];
 }

@@ -1,5 +1,6 @@
 import type { RouterEffect } from "../router/index.js";
-import type { RouterOwn, StreamEffect } from "../stream/index.js";
+import type { BudgetRefusal, Ms } from "../model/index.js";
+import type { OuterScope, RouterOwn, StreamEffect } from "../stream/index.js";
 import { askPolicy, estimate, probe, readLeft, readMemory, writeMemory } from "./asks.js";
 import type { StreamHost } from "./host.js";
 import { openLeg } from "./leg.js";
@@ -65,7 +66,8 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
       readMemory(tools, host, effect);
       return;
     case "hold.reserve": {
-      const scopes = [{ source: "stream" as const, key: `stream:${key}`, limits: effect.window }, ...effect.scopes];
+      const outer = tools.budgets.current(effect.scopes);
+      const scopes = [{ source: "stream" as const, key: `stream:${key}`, limits: effect.window }, ...outer];
       tools.ledger.reserve(effect.hold, scopes, effect.amounts, effect.ttlMs).then(
         (result) =>
           emit(
@@ -78,6 +80,7 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
                   leg: effect.leg,
                   refusal: result.refusal,
                   left: result.left,
+                  ...refill(outer, result.refusal),
                 },
           ),
         () => {
@@ -154,6 +157,12 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
       tools.closed(host);
       return;
   }
+}
+
+/** When the window that refused refills. */
+function refill(scopes: readonly OuterScope[], { limitSource, dimension, limit }: BudgetRefusal): { refillsAt?: Ms } {
+  const scope = scopes.find(({ source, limits }) => source === limitSource && limits[dimension] === limit);
+  return scope?.refillsAt === undefined ? {} : { refillsAt: scope.refillsAt };
 }
 
 function observeEnd(tools: Tools, host: StreamHost, end: Extract<Effect, { t: "stream.closed" }>): void {

@@ -17,6 +17,7 @@ import type {
 } from "../ports/index.js";
 import type { Redactor } from "../policy/redact.js";
 import type { AnswerCacheConfig } from "./answer-cache.js";
+import type { Period } from "../money/index.js";
 import type { BudgetView } from "./budget-view.js";
 import type { Learned, LearningConfig } from "./learning.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
@@ -41,8 +42,8 @@ export interface RouterLimits {
 
 /** A tenant's ceilings and rights. */
 export interface TenantConfig {
-  /** Absent: unlimited. */
-  readonly budget?: Limits;
+  /** Absent: unlimited. Without a `period` what is spent is spent for good. */
+  readonly budget?: Limits & { readonly period?: Period };
   /** Lanes it may use; others are lowered to its best one. @default all */
   readonly lanes?: readonly Lane[];
 }

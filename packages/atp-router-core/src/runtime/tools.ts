@@ -3,6 +3,7 @@ import type { Redactor } from "../policy/redact.js";
 import type { Emit, StreamHost } from "./host.js";
 import type { LedgerDesk } from "./ledger-desk.js";
 import type { RouterLimits } from "./router.js";
+import type { TenantBudgets } from "./tenant-budgets.js";
 
 /** What effects are performed with. */
 export interface Tools {
@@ -16,6 +17,7 @@ export interface Tools {
   readonly memory: MemoryPort | undefined;
   readonly ledger: LedgerStore;
   readonly desk: LedgerDesk;
+  readonly budgets: TenantBudgets;
   readonly observer: Observer | undefined;
   readonly limits: RouterLimits;
   readonly hosts: ReadonlyMap<string, StreamHost>;

@@ -3,9 +3,9 @@ import { judge, weigh } from "../consensus/index.js";
 import type { Verdict, WeighOptions } from "../consensus/index.js";
 import type { Advice } from "../learning/index.js";
 import { sizeFirstHold } from "../money/index.js";
-import type { BudgetRefusal, Limits, Ms } from "../model/index.js";
+import type { Ms } from "../model/index.js";
 import { askAdvice, heard, moveNext } from "./advice.js";
-import type { StreamEffect } from "./events.js";
+import type { StreamEffect, StreamEvent } from "./events.js";
 import { failureOf } from "./failures.js";
 import { conclude, fail, finalContent } from "./finish.js";
 import { wasHedge } from "./hedge.js";
@@ -15,6 +15,7 @@ import { cover, skipped } from "./settlement.js";
 import type { Leg, Retry, StreamState } from "./state.js";
 
 type Out = StreamEffect[];
+type HoldRefused = Extract<StreamEvent, { t: "hold.refused" }>;
 
 /** How long a provisional answer is worth showing, in milliseconds from sending. */
 const PROVISIONAL_EXPIRY_MS = 10_000;
@@ -165,15 +166,17 @@ function tellProvisional(s: StreamState, verdict: Verdict, out: Out): void {
 }
 
 /** A hold was refused: ask smaller, wait for running work, or do without the call. */
-export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, left: Limits, at: Ms, out: Out): void {
+export function holdRefused(s: StreamState, leg: Leg, refused: HoldRefused, at: Ms, out: Out): void {
   if (leg.hedges !== undefined) {
     // Nobody waits for a second call.
     skipped(leg, { kind: "budget", message: "no room for a second call", sent: false }, at);
     advance(s, at, out);
     return;
   }
-  s.refusal = refusal;
-  let waits = refusal.remedy === "wait";
+  const { refusal, left, refillsAt } = refused;
+  // What is spent of a window that refills comes back too, but only those wait for it whose patience lasts.
+  s.refillMs = refillsAt === undefined || refusal.remedy !== "raise" ? undefined : Math.max(0, refillsAt - at);
+  let waits = s.refillMs === undefined ? refusal.remedy === "wait" : s.refillMs <= s.opening.maxWindowWaitMs;
   const { content } = s.opening.task;
   if (leg.holdAttempts <= MAX_RESIZES && refusal.dimension !== "parallel") {
     const { price, contextTokens } = leg.call.adapter;
@@ -196,6 +199,7 @@ export function holdRefused(s: StreamState, leg: Leg, refusal: BudgetRefusal, le
       return;
     }
   }
+  s.refusal = waits || s.refillMs !== undefined ? { ...refusal, remedy: "wait" } : refusal;
   if (waits) {
     leg.phase = "waiting";
     if (!s.windowTimer) {

@@ -36,10 +36,14 @@ export interface OuterScope {
   readonly source: "session" | "tenant";
   readonly key: string;
   readonly limits: Limits;
+  /** Whose budget it is, where that changes with time. */
+  readonly tenant?: string;
+  /** When its period ends, or what left its window is free again; absent for one that never refills. */
+  readonly refillsAt?: Ms;
 }
 
-/** Which outer window binds, by dimension. */
-export type LimitSources = Partial<Record<Dimension, OuterScope["source"]>>;
+/** Which outer window binds, by dimension: its scope's key. */
+export type LimitSources = Partial<Record<Dimension, string>>;
 
 /** What a stream needs to know when it opens. */
 export interface StreamOpening {
@@ -85,7 +89,14 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
       readonly quoted?: Estimate;
     }
   | { readonly t: "hold.granted"; readonly leg: number }
-  | { readonly t: "hold.refused"; readonly leg: number; readonly refusal: BudgetRefusal; readonly left: Limits }
+  | {
+      readonly t: "hold.refused";
+      readonly leg: number;
+      readonly refusal: BudgetRefusal;
+      readonly left: Limits;
+      /** When the window that refused refills; absent when it never does. */
+      readonly refillsAt?: Ms;
+    }
   | { readonly t: "hold.extended"; readonly leg: number; readonly more: Amounts }
   | { readonly t: "hold.notExtended"; readonly leg: number; readonly left?: Limits }
   /** The ledger could not answer: money fails closed. */

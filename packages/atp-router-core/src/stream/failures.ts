@@ -101,6 +101,14 @@ function refusalDetails(s: StreamState): Readonly<Record<string, unknown>> {
 function budgetFailure(s: StreamState): StreamFailure {
   const r = s.refusal;
   const details = refusalDetails(s);
+  if (r?.remedy === "wait" && s.refillMs !== undefined) {
+    return {
+      code: "EWINDOW",
+      message: `The ${r.limitSource}'s budget is spent for now. Ask again after retry_after_ms, or have it raised.`,
+      details,
+      retryAfterMs: s.refillMs,
+    };
+  }
   if (r?.remedy === "wait") {
     return {
       code: "EWINDOW",

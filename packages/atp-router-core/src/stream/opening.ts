@@ -146,10 +146,17 @@ function plan(s: StreamState, at: Ms, out: Out, advice?: Advice): void {
     ...(s.policy?.quorum === undefined ? {} : { quorum: s.policy.quorum }),
   });
   if (!result.ok) {
-    const details = result.bound === undefined ? result.details : { ...boundBy(s, result.bound), ...result.details };
+    const bound = result.bound === undefined ? undefined : boundBy(s, result.bound);
+    const details = { ...bound?.details, ...result.details };
+    const { refillsAt } = bound ?? {};
     const shut = s.candidates.flatMap(({ shutMs }) => (shutMs === undefined ? [] : [shutMs]));
     const wait = result.code === "EAGENTDOWN" && shut.length > 0 ? { retryAfterMs: Math.min(...shut) } : {};
-    fail(s, { code: result.code, message: result.message, details, ...wait }, at, out);
+    if (refillsAt === undefined) fail(s, { code: result.code, message: result.message, details, ...wait }, at, out);
+    else {
+      const message = `${result.message} It refills: ask again after retry_after_ms.`;
+      const refilled = { ...details, remedy: "wait" };
+      fail(s, { code: "EWINDOW", message, details: refilled, retryAfterMs: Math.max(0, refillsAt - at) }, at, out);
+    }
     return;
   }
   s.plan = advice === undefined ? result.plan : advisedPlan(result.plan, advice);
@@ -164,14 +171,24 @@ function plan(s: StreamState, at: Ms, out: Out, advice?: Advice): void {
 }
 
 /** Which window refused the plan (A7.7): the one that leaves the least, the stream's own when they are equal. */
-function boundBy(s: StreamState, dimension: Dimension): Readonly<Record<string, unknown>> {
+function boundBy(
+  s: StreamState,
+  dimension: Dimension,
+): { readonly details: Readonly<Record<string, unknown>>; readonly refillsAt?: Ms } {
   const own = s.window[dimension] ?? Infinity;
   const outer = s.left[dimension] ?? Infinity;
-  const source = own <= outer ? "stream" : (s.leftFrom[dimension] ?? "session");
-  const limit =
-    source === "stream" ? own : s.opening.scopes.find((scope) => scope.source === source)?.limits[dimension];
-  const posted = source === "stream" ? 0 : Math.max(0, (limit ?? 0) - outer);
-  return { limit_source: source, limit, posted, reserved: 0 };
+  if (own <= outer) return { details: { limit_source: "stream", limit: own, posted: 0, reserved: 0 } };
+  const scope = s.opening.scopes.find(({ key }) => key === s.leftFrom[dimension]);
+  const limit = scope?.limits[dimension];
+  return {
+    details: {
+      limit_source: scope?.source ?? "session",
+      limit,
+      posted: Math.max(0, (limit ?? 0) - outer),
+      reserved: 0,
+    },
+    ...(scope?.refillsAt === undefined || limit === 0 ? {} : { refillsAt: scope.refillsAt }),
+  };
 }
 
 /** What `control.plan` and `POST /v1/explain` tell: the decision, the quotes, the route and why. */

@@ -116,6 +116,8 @@ export interface StreamState {
   nextHold: number;
   answers: Answer[];
   refusal: BudgetRefusal | undefined;
+  /** When the window that refused refills, in milliseconds from then; undefined when it never does. */
+  refillMs: Ms | undefined;
   /** A provisional answer that was told, to see whether the final one revises it. */
   told: string | undefined;
   shed: { reason: string; retryAfterMs: Ms } | undefined;
@@ -163,6 +165,7 @@ export function newStream(
     nextHold: 0,
     answers: [],
     refusal: undefined,
+    refillMs: undefined,
     told: undefined,
     shed: undefined,
     ledgerDown: false,

@@ -148,7 +148,7 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
       if (leg.phase === "holding") enqueue(s, leg, at, out);
       return;
     case "hold.refused":
-      if (leg.phase === "holding") holdRefused(s, leg, event.refusal, event.left, at, out);
+      if (leg.phase === "holding") holdRefused(s, leg, event, at, out);
       return;
     case "hold.extended":
       if (extended(s, leg, event.more, out) === "over") cutAtHold(s, leg, at, out);
