@@ -12,6 +12,7 @@ export default defineConfig({
     "bench-client-server": "src/client/server.ts",
     "bench-client-load": "src/client/load.ts",
     money: "src/money/index.ts",
+    tails: "src/tails/main.ts",
     profile: "src/profile/main.ts",
     answers: "src/answers/main.ts",
     "bench-answers-work": "src/answers/work.ts",

@@ -38,6 +38,10 @@ const benches = {
     about: "budgets: operations through Redis, 1,000 calls at once through four routers, one of them killed",
     builds: ["atp-bench...", "@atp-examples/router..."],
   },
+  tails: {
+    about: "slow and failing adapters in virtual time: hedges, one adapter down, all down, 10,000 answers cut",
+    builds: ["atp-bench...", "atp-router-core..."],
+  },
   profile: {
     about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory]",
     builds: ["atp-bench...", "@atp-examples/router..."],
