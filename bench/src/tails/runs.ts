@@ -15,8 +15,28 @@ function answer(draw: () => number, slower: number): readonly ScriptStep[] {
   ];
 }
 
+/** What hedges did to the slow calls of one trace. */
+export interface Stragglers {
+  /** p99 with hedges over p99 without. */
+  readonly p99: number;
+  readonly plainMs: number;
+  readonly hedgedMs: number;
+  readonly extraCalls: number;
+  readonly extraSpend: number;
+  readonly failed: number;
+}
+
+/** What an outage did to one trace. */
+export interface Outage {
+  readonly success: number;
+  /** p95 over the same trace without the outage; a failed request never ends. */
+  readonly p95: number;
+  /** Calls for a request while the adapters are down. */
+  readonly attempts: number;
+}
+
 /** G6a: each call is ten times slower with a chance of 5%, in both variants the same ones. */
-export async function stragglers(seed: number, requests: number) {
+export async function stragglers(seed: number, requests: number): Promise<Stragglers> {
   const run = (hedged: boolean): Promise<Played> =>
     play({
       seed,
@@ -53,8 +73,9 @@ export async function stragglers(seed: number, requests: number) {
 }
 
 /** G6b, G6c: the adapters named refuse every call from 20 s on, but still answer estimates and health checks. */
-export async function outage(seed: number, requests: number, down: readonly string[]) {
+export async function outage(seed: number, requests: number, down: readonly string[]): Promise<Outage> {
   const downAt = 20_000;
+  let attempts = 0;
   const run = (lost: readonly string[]): Promise<Played> =>
     play({
       seed,
@@ -66,10 +87,12 @@ export async function outage(seed: number, requests: number, down: readonly stri
         names.map(
           (id): AdapterScript => ({
             id,
-            answer: (call) =>
-              lost.includes(id) && now() >= downAt
+            answer: (call) => {
+              if (lost.length > 0 && now() >= downAt) attempts++;
+              return lost.includes(id) && now() >= downAt
                 ? [{ afterMs: 5, fail: { kind: "unavailable", message: "down" } }]
-                : answer(drawOf(seed, id, numberOf(call), call.attempt), 1),
+                : answer(drawOf(seed, id, numberOf(call), call.attempt), 1);
+            },
           }),
         ),
     });
@@ -78,15 +101,13 @@ export async function outage(seed: number, requests: number, down: readonly stri
   const after = (played: Played, from: number) => played.outcomes.filter((one) => one.at >= from);
   const p95 = (played: Played): number =>
     percentile(
-      after(played, downAt + 2_000).map((one) => one.ms),
+      after(played, downAt + 2_000).map((one) => (one.ok ? one.ms : Infinity)),
       0.95,
     );
   const during = after(broken, downAt);
-  // Before the outage a request is one call and at times a hedge; the same trace without it tells how many.
-  const before = healthy.calls * (1 - during.length / requests);
   return {
     success: during.filter((one) => one.ok).length / during.length,
     p95: p95(broken) / p95(healthy),
-    attempts: (broken.calls - before) / during.length,
+    attempts: attempts / during.length,
   };
 }
