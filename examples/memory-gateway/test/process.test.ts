@@ -31,7 +31,7 @@ describe("the process (part D)", () => {
     ],
     [
       "a host of another machine",
-      { HOST: "192.0.2.1", PORT: "0" },
+      { HOST: "192.0.2.1", PORT: "0", ALLOW_ANONYMOUS: "true" },
       /^cannot start: HOST "192.0.2.1" is not an address of this machine\n$/,
     ],
   ])("refuses %s in one line", async (_name, env, line) => {
