@@ -251,7 +251,6 @@ describe("D1-4: bad configuration is one clear line and a non-zero exit", () => 
     ["endpoints that are no array", () => ({ ADAPTER_ENDPOINTS: "x" }), /ADAPTER_ENDPOINTS/],
     ["a REDIS_URL that is none", () => ({ REDIS_URL: "http://x" }), /REDIS_URL/],
     ["a wrong key", () => config("routes: [{ match: {}, strategi: race }]"), /routes\.0\.strategi/],
-    ["a key it lacks", () => config("routes: [{ match: {}, strategy: race, budget: {} }]"), /routes\.0\.budget/],
     ["a rule that does not compile", () => config("policy: { rules: [{ expr: '1 +' }] }"), /1 \+/],
     ["other machines without identity", () => ({ HOST: "0.0.0.0" }), /HOST .*allow_anonymous/],
     ["a host of another machine", () => ({ ...config("auth: { allow_anonymous: true }"), HOST: "192.0.2.1" }), /HOST/],
