@@ -8,7 +8,7 @@ export interface Principal {
   readonly tenant: string;
   readonly subject: string;
   readonly roles: readonly string[];
-  /** What it may do, by {@link Scope} names. Absent: everything. */
+  /** What it may do, by {@link Scope} names. Absent: everything but `operate`. */
   readonly scopes?: readonly string[];
   /** Ceilings over everything that runs for it at once or ever, beside its tenant's. */
   readonly limits?: Limits;
@@ -16,14 +16,22 @@ export interface Principal {
   readonly lanes?: readonly Lane[];
 }
 
-/** Rights of a principal: to run streams and dry runs; to read metrics, lanes, adapters and budgets. */
-export type Scope = "stream" | "observe";
+/**
+ * Rights of a principal: `stream` to run streams and dry runs; `observe` to read metrics, lanes, adapters and the own tenant's
+ * budgets; `operate` to read those of every tenant.
+ */
+export type Scope = "stream" | "observe" | "operate";
 
 /** Whether a principal may do something. */
 export function may(principal: Principal, scope: Scope): boolean {
   return (
     principal.scopes === undefined || principal.scopes.includes(scope) || principal.scopes.includes(`atp:${scope}`)
   );
+}
+
+/** Whether a principal may see what belongs to other tenants: only one that was given `operate` by name. */
+export function seesAll({ scopes }: Principal): boolean {
+  return scopes?.some((scope) => scope === "operate" || scope === "atp:operate") === true;
 }
 
 /** Counted things: parallel calls, tokens, micro-dollars. Integers >= 0. */

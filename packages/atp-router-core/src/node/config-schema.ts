@@ -66,7 +66,7 @@ const authConfig = z.strictObject({
         tenant: z.string().min(1),
         subject: z.string().min(1).optional(),
         roles: names.optional(),
-        scopes: z.array(z.enum(["stream", "observe"])).optional(),
+        scopes: z.array(z.enum(["stream", "observe", "operate"])).optional(),
         expires_at: z.iso.datetime({ offset: true }).optional(),
         limits: budget.optional(),
         lanes: z.array(lane).min(1).optional(),

@@ -13,7 +13,8 @@ const MAX_SHOWN = 100;
 /** The text of `GET /metrics`. */
 export interface MetricsSource {
   readonly contentType: string;
-  metrics(): Promise<string>;
+  /** @param principal who asks, where somebody is asked; it decides whose budgets are told */
+  metrics(principal?: Principal): Promise<string>;
 }
 
 interface Route {
@@ -155,9 +156,9 @@ export function httpApi(
     },
     "/metrics": {
       method: "GET",
-      handle: async (_request, response) => {
+      handle: async (_request, response, principal) => {
         if (metrics === undefined) throw new AtpError("ENOROUTE", "Metrics are off on this router.");
-        const text = await metrics.metrics();
+        const text = await metrics.metrics(principal);
         response.writeHead(200, { "content-type": metrics.contentType });
         response.end(text);
       },

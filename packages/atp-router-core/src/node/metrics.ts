@@ -1,17 +1,24 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Observation, Observer } from "../ports/index.js";
 import type { Router } from "../runtime/index.js";
+import { budgetMetrics } from "./budget-metrics.js";
 import type { MetricsSource } from "./http-api.js";
 import { laneMetrics } from "./lane-metrics.js";
 
 /** Seconds; from a local answer to a slow model's. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
+/** What is read of a router whenever metrics are. */
+type Followed = Pick<Router, "view"> & Partial<Pick<Router, "budgets">>;
+
+/** Of cost to estimate: 1 is a quote that was right. */
+const RATIOS = [0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 4, 10];
+
 /** Prometheus metrics of a router: an observer that counts, and the text that `GET /metrics` answers. */
 export interface RouterMetrics extends MetricsSource {
   readonly observer: Observer;
-  /** Adds what this router is now to each answer: streams and adapters. Without it an adapter is known from its first change on. */
-  follow(router: Pick<Router, "view">): void;
+  /** Adds what this router is now to each answer: streams, adapters and budgets. Without it an adapter is known from its first change on. */
+  follow(router: Followed): void;
 }
 
 /** Whether an adapter of this status can be asked. */
@@ -51,7 +58,7 @@ export function createMetrics(): RouterMetrics {
     labelNames: ["adapter"],
     registers,
   });
-  let followed: Pick<Router, "view"> | undefined;
+  let followed: Followed | undefined;
   const up = new Gauge({
     name: "atp_adapter_up",
     help: "1 while the adapter can be asked.",
@@ -83,6 +90,13 @@ export function createMetrics(): RouterMetrics {
     },
   });
   laneMetrics(registry, () => followed?.view().lanes);
+  const accuracy = new Histogram({
+    name: "atp_cost_to_estimate_ratio",
+    help: "What streams cost as a multiple of what was expected.",
+    labelNames: ["strategy"],
+    buckets: RATIOS,
+    registers,
+  });
   const overruns = new Counter({
     name: "atp_adapter_overruns_total",
     help: "Calls that billed more than was held.",
@@ -118,6 +132,7 @@ export function createMetrics(): RouterMetrics {
         latency.observe({ qos }, t.latency_ms / 1000);
         if (t.ttfp_ms !== undefined) ttfp.observe({ qos }, t.ttfp_ms / 1000);
         if (t.queue_ms !== undefined) queue.observe({ qos }, t.queue_ms / 1000);
+        if (t.usd > 0 && (t.estimate?.usd ?? 0) > 0) accuracy.observe({ strategy }, t.usd / (t.estimate?.usd ?? 1));
         for (const a of t.adapters ?? []) {
           calls.inc({ adapter: a.name, outcome: a.outcome });
           if (a.in_tokens > 0) tokens.inc({ adapter: a.name, direction: "in" }, a.in_tokens);
@@ -158,7 +173,12 @@ export function createMetrics(): RouterMetrics {
   return {
     observer: { observe },
     contentType: registry.contentType,
-    metrics: () => registry.metrics(),
+    async metrics(principal) {
+      const text = await registry.metrics();
+      // A store that is away hides its budgets, and nothing else.
+      const budgets = await followed?.budgets?.(principal).then(budgetMetrics, () => undefined);
+      return budgets === undefined ? text : `${text}${budgets}`;
+    },
     follow(router) {
       followed = router;
     },

@@ -29,6 +29,13 @@ export interface BudgetView {
   readonly resets_at?: string;
 }
 
+/** What `GET /v1/budgets` tells. */
+export interface BudgetsView {
+  readonly tenants: Readonly<Record<string, BudgetView>>;
+  /** Sessions that have asked for anything, by their epoch; the newest when there are many. */
+  readonly sessions: Readonly<Record<string, BudgetView & { readonly tenant: string }>>;
+}
+
 /** A scope as it is told. */
 export function budgetView({ limits, posted, reserved }: ScopeBalance): BudgetView {
   const left: { -readonly [D in keyof Limits]: Limits[D] } = {};

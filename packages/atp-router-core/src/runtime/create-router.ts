@@ -1,13 +1,12 @@
 import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
-import { fromWindow, lowest, may, tailsOf, toWindow } from "../model/index.js";
+import { fromWindow, lowest, may, seesAll, tailsOf, toWindow } from "../model/index.js";
 import type { Lane, Principal, Task } from "../model/index.js";
 import type { StreamTrace } from "../ports/index.js";
 import { redactText } from "../policy/redact.js";
 import { createRouterMachine } from "../router/index.js";
 import { matchRoute, narrowRoute } from "../routing/index.js";
 import type { StreamKey } from "../stream/index.js";
-import type { BudgetView } from "./budget-view.js";
 import { openConnection } from "./connection.js";
 import type { Connection } from "./connection.js";
 import { allowTools } from "./default-policy.js";
@@ -31,6 +30,7 @@ import { shareSessions } from "./shared-sessions.js";
 import { createSessionScopes } from "./session-scopes.js";
 import { viewOf } from "./view-of.js";
 import { createSessions } from "./sessions.js";
+import { budgetsOf } from "./budgets-of.js";
 import { createTenantBudgets } from "./tenant-budgets.js";
 import { lowered, settingsOf } from "./settings.js";
 import { within } from "./settle.js";
@@ -302,16 +302,13 @@ export function createRouter(config: RouterConfig): Router {
     ...learnedBy(learning),
     authenticate: async ({ token }) => (await authenticate(token)).principal,
     view: () => viewOf(machine, clock, { streams: hosts.size, sockets: connections.size, draining }),
-    async budgets(principal) {
-      // A tenant sees its own budget; without identity there is only one caller to see them all.
-      const known = new Set(["default", ...Object.keys(config.tenants ?? {})]);
-      const shown = config.identity === undefined || principal === undefined ? [...known] : [principal.tenant];
-      const tenants: Record<string, BudgetView> = {};
-      for (const name of shown) {
-        tenants[name] = await budgets.view(name);
-      }
-      return { tenants };
-    },
+    budgets: (principal) =>
+      budgetsOf(
+        { ledger, budgets, sessions: sessions.all() },
+        ["default", ...Object.keys(config.tenants ?? {})],
+        // Without identity there is only one caller to see them all.
+        config.identity === undefined || principal === undefined || seesAll(principal) ? undefined : principal.tenant,
+      ),
     async ready() {
       // Every adapter is asked once before this answers the first time; each probe has its own deadline.
       await probed;

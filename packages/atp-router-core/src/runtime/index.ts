@@ -1,5 +1,5 @@
 /** The edge that performs what the pure rooms ask for. */
-export type { BudgetView } from "./budget-view.js";
+export type { BudgetsView, BudgetView } from "./budget-view.js";
 export { createRouter } from "./create-router.js";
 export { allowTools } from "./default-policy.js";
 export { checkPolicy } from "../learning/index.js";

@@ -18,7 +18,7 @@ import type {
 import type { Redactor } from "../policy/redact.js";
 import type { AnswerCacheConfig } from "./answer-cache.js";
 import type { Period } from "../money/index.js";
-import type { BudgetView } from "./budget-view.js";
+import type { BudgetsView } from "./budget-view.js";
 import type { Learned, LearningConfig } from "./learning.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
 
@@ -181,8 +181,8 @@ export interface Router {
    */
   authenticate(credentials: Credentials): Promise<Principal>;
   view(): RouterView;
-  /** Balances by tenant: with identity the principal's own, else every one. */
-  budgets(principal?: Principal): Promise<{ readonly tenants: Readonly<Record<string, BudgetView>> }>;
+  /** Balances of tenants and of their open sessions: with identity the principal's own, unless it may see all. */
+  budgets(principal?: Principal): Promise<BudgetsView>;
   /** What was learned; absent when nothing is. */
   readonly learning?: Learned;
   ready(): Promise<Readiness>;

@@ -122,6 +122,11 @@ export function createTenantBudgets({ tenants, clock, ledger, desk, room }: Tena
     return { source, key, limits, tenant, refillsAt: clock.now() + endsAt - wall };
   }
 
+  /** A time of the router's clock as people read it. */
+  function told(at: number): string {
+    return new Date(Math.round(clock.wall() + at - clock.now())).toISOString();
+  }
+
   return {
     scope: scopeOf,
     current(scopes) {
@@ -141,7 +146,7 @@ export function createTenantBudgets({ tenants, clock, ledger, desk, room }: Tena
         return {
           ...budgetView(balance),
           period: period as "hour" | "day" | "month",
-          resets_at: new Date(clock.wall() + (scope.refillsAt ?? 0) - clock.now()).toISOString(),
+          resets_at: told(scope.refillsAt ?? 0),
         };
       // What has left the window is neither spent nor part of the ceiling any more.
       const past = spentBefore(limits, balance.limits, balance.posted);
@@ -155,7 +160,7 @@ export function createTenantBudgets({ tenants, clock, ledger, desk, room }: Tena
         ...budgetView({ limits, posted, reserved: balance.reserved }),
         period: "sliding",
         sliding_s: sliding.slidingMs / 1_000,
-        ...(rise === null ? {} : { resets_at: new Date(clock.wall() + rise - clock.now()).toISOString() }),
+        ...(rise === null ? {} : { resets_at: told(rise) }),
       };
     },
     close() {

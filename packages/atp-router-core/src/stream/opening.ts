@@ -204,6 +204,8 @@ export function planContent(s: StreamState, plan: Plan): Readonly<Record<string,
     },
     qos: s.qos,
     window: toWindow(s.window),
+    // What is not spent for good of the narrowest window; running calls may hold some of it for now.
+    left: toWindow(lowest(s.left, s.window)),
     candidates: s.candidates.map(candidateContent),
     strategy: plan.strategy,
     rungs: plan.rungs.map((rung) =>
