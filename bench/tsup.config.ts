@@ -16,6 +16,8 @@ export default defineConfig({
     profile: "src/profile/main.ts",
     answers: "src/answers/main.ts",
     "bench-answers-work": "src/answers/work.ts",
+    lanes: "src/lanes/main.ts",
+    "bench-lanes-load": "src/lanes/load.ts",
     "bench-adapter": "src/router/adapter.ts",
     "bench-load": "src/router/load.ts",
     "bench-router": "src/clients/router.ts",

@@ -42,6 +42,11 @@ const benches = {
     about: "slow and failing adapters in virtual time: hedges, one adapter down, all down, 10,000 answers cut",
     builds: ["atp-bench...", "atp-router-core..."],
   },
+  lanes: {
+    about:
+      "fair lanes and overload in virtual time beside FIFO, rate limit, strict priority and no control; CPU of a refusal",
+    builds: ["atp-bench...", "@atp-examples/router..."],
+  },
   profile: {
     about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory]",
     builds: ["atp-bench...", "@atp-examples/router..."],

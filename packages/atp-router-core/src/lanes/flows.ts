@@ -1,7 +1,7 @@
 import type { Ms } from "../model/index.js";
-import { createHeap } from "./heap.js";
 import { createLongest } from "./longest.js";
 import { createPatience } from "./patience.js";
+import { createTagHeap } from "./tag-heap.js";
 import type { Ticket } from "./values.js";
 
 /** A ticket in a queue. */
@@ -13,10 +13,15 @@ export interface Waiting {
   readonly until: Ms;
   readonly order: number;
   readonly flow: Flow;
+  /** Neighbours in its tenant's queue, and among those that give up in the order in which they came. */
+  older: Waiting | undefined;
+  newer: Waiting | undefined;
+  earlier: Waiting | undefined;
+  later: Waiting | undefined;
   /** Place in the heap of deadlines; -1 while it is in none. */
   place: number;
-  /** It waits no more. */
-  gone: boolean;
+  /** It waits. */
+  waits: boolean;
   /** When it got its slot; -1 before. */
   grantedAt: Ms;
   /** It runs, and was told to end for another one. */
@@ -30,14 +35,11 @@ export interface Flow {
   start: number;
   /** Tag up to which it has been served. */
   finish: number;
-  queue: Waiting[];
-  /** The first of `queue` that is not taken. */
-  head: number;
-  /** Tickets of `queue` that are still wanted, and what they cost together. */
+  oldest: Waiting | undefined;
+  newest: Waiting | undefined;
+  /** Tickets in its queue, and what they cost together. */
   live: number;
   cost: number;
-  /** When its first ticket came, among all tickets. */
-  order: number;
   place: number;
 }
 
@@ -75,8 +77,6 @@ export interface Flows {
 
 /** Idle flows that are remembered at least, so that an overdraft is not forgotten by going away for a moment. */
 const REMEMBERED = 10_000;
-/** A queue this long whose tickets are mostly gone is cleaned. */
-const CLEAN_FROM = 64;
 /** A tenant whose first ticket has waited this share of its time is served from its newest: the old ones are as good as lost. */
 const STALE = 0.8;
 
@@ -91,7 +91,7 @@ export function chargeOf(cost: number): number {
  */
 export function createFlows(): Flows {
   const flows = new Map<string, Flow>();
-  const active = createHeap<Flow>((a, b) => a.start < b.start || (a.start === b.start && a.order < b.order));
+  const active = createTagHeap<Flow>();
   const longest = createLongest<Flow>();
   const patience = createPatience<Waiting>();
   let clock = 0;
@@ -103,7 +103,7 @@ export function createFlows(): Flows {
   function flowOf(tenant: string): Flow {
     let flow = flows.get(tenant);
     if (flow === undefined) {
-      flow = { tenant, start: 0, finish: 0, queue: [], head: 0, live: 0, cost: 0, order: 0, place: -1 };
+      flow = { tenant, start: 0, finish: 0, oldest: undefined, newest: undefined, live: 0, cost: 0, place: -1 };
       flows.set(tenant, flow);
       if (flows.size >= forgetAt) forgetIdle();
     }
@@ -118,45 +118,33 @@ export function createFlows(): Flows {
     forgetAt = Math.max(REMEMBERED, flows.size * 2);
   }
 
-  /** Puts the flow where its first ticket that is still wanted belongs; a flow without one leaves the heap. */
-  function settleFirst(flow: Flow): void {
-    const { queue } = flow;
-    while (flow.head < queue.length && (queue[flow.head] as Waiting).gone) flow.head++;
-    if (flow.head === queue.length) {
-      queue.length = 0;
-      flow.head = 0;
-      active.remove(flow);
-      return;
-    }
-    flow.order = (queue[flow.head] as Waiting).order;
-    active.moved(flow);
-    if (queue.length > CLEAN_FROM && queue.length > flow.live * 2) {
-      flow.queue = queue.filter((w) => !w.gone);
-      flow.head = 0;
-    }
-  }
-
-  function newestOf(flow: Flow): Waiting | undefined {
-    const { queue } = flow;
-    while (queue.length > flow.head && (queue[queue.length - 1] as Waiting).gone) queue.pop();
-    return queue[queue.length - 1];
-  }
-
   function nextOf(flow: Flow, at: Ms): Waiting | undefined {
-    const first = flow.queue[flow.head];
+    const first = flow.oldest;
     if (first === undefined || flow.live === 1) return first;
-    return at - first.since > STALE * (first.until - first.since) ? newestOf(flow) : first;
+    return at - first.since > STALE * (first.until - first.since) ? flow.newest : first;
   }
 
   function leave(waiting: Waiting): void {
-    const { flow } = waiting;
-    waiting.gone = true;
+    const { flow, older, newer } = waiting;
+    waiting.waits = false;
     size--;
     cost -= waiting.cost;
     patience.remove(waiting);
+    if (older === undefined) flow.oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) flow.newest = older;
+    else newer.older = older;
+    waiting.older = undefined;
+    waiting.newer = undefined;
     flow.live--;
     flow.cost -= waiting.cost;
-    longest.moved(flow, flow.live + 1);
+    if (flow.live > 0) longest.moved(flow, flow.live + 1);
+  }
+
+  /** Puts the flow where its first ticket belongs; a flow without one leaves the heap. */
+  function settleFirst(flow: Flow): void {
+    if (flow.oldest === undefined) active.remove(flow);
+    else active.moved(flow, flow.start, flow.oldest.order);
   }
 
   function drop(waiting: Waiting): void {
@@ -187,22 +175,27 @@ export function createFlows(): Flows {
         until,
         order: order++,
         flow,
+        older: flow.newest,
+        newer: undefined,
+        earlier: undefined,
+        later: undefined,
         place: -1,
-        gone: false,
+        waits: true,
         grantedAt: -1,
         preempted: false,
       };
-      flow.queue.push(waiting);
+      if (flow.newest === undefined) flow.oldest = waiting;
+      else flow.newest.newer = waiting;
+      flow.newest = waiting;
       flow.live++;
       flow.cost += charge;
-      longest.moved(flow, flow.live - 1);
+      if (flow.live > 1) longest.moved(flow, flow.live - 1);
       size++;
       cost += charge;
       patience.add(waiting);
       if (flow.place === -1) {
         flow.start = Math.max(clock, flow.finish);
-        flow.order = waiting.order;
-        active.push(flow);
+        active.push(flow, flow.start, waiting.order);
       }
       return waiting;
     },
@@ -222,7 +215,7 @@ export function createFlows(): Flows {
       return waiting;
     },
     drop(waiting) {
-      if (!waiting.gone) drop(waiting);
+      if (waiting.waits) drop(waiting);
     },
     takeExpired(at) {
       const waiting = patience.peek();
@@ -236,7 +229,7 @@ export function createFlows(): Flows {
       flow.finish = Math.max(clock, flow.finish + more);
       if (flow.place === -1) return;
       flow.start = flow.finish;
-      active.moved(flow);
+      settleFirst(flow);
     },
     tagOf(tenant) {
       const flow = flows.get(tenant);
@@ -246,15 +239,12 @@ export function createFlows(): Flows {
     waitingOf: (tenant) => flows.get(tenant)?.live ?? 0,
     newestOfLongest(than) {
       const flow = longest.peek();
-      if (flow === undefined || flow.live <= than) return undefined;
-      return newestOf(flow);
+      return flow === undefined || flow.live <= than ? undefined : flow.newest;
     },
     oldestWait(at) {
       let oldest = at;
-      for (const flow of flows.values()) {
-        const waiting = flow.queue[flow.head];
-        if (waiting !== undefined && waiting.since < oldest) oldest = waiting.since;
-      }
+      for (const flow of flows.values())
+        if (flow.oldest !== undefined && flow.oldest.since < oldest) oldest = flow.oldest.since;
       return at - oldest;
     },
   };

@@ -32,7 +32,7 @@ export interface Gate {
 }
 
 /** A wait is let in when it is at most this share of what may be waited: what is foreseen is not exact. */
-const LET_IN_SHARE = 0.6;
+const LET_IN_SHARE = 0.8;
 const LEAST_RETRY_MS = 10;
 /** The cut lets more in each second. */
 const CUT_RETRY_MS = 2_000;

@@ -15,17 +15,10 @@ const NO_ADAPTER = "";
 const MIN_RETRY_MS = 1_000;
 const LEAST_RETRY_MS = 10;
 /** A ticket is let in when it would wait at most this share of what it may: what is foreseen is not exact. */
-const LET_IN_SHARE = 0.6;
+const LET_IN_SHARE = 0.8;
 /** Nobody is shed for having waited less. */
 const LEAST_PATIENCE_MS = 20;
-const defaultWaitShare = { gold: 0.5, silver: 0.5, bronze: 0.5 };
-
-/** A ticket that has its place. */
-interface Held {
-  readonly waiting: Waiting;
-  readonly pool: Pool;
-  readonly book: Book;
-}
+const defaultWaitShare = { gold: 0.9, silver: 0.8, bronze: 0.7 };
 
 /**
  * Two levels of start-time fair queueing (Goyal, Vin, Cheng, 1996) in front of each adapter: lanes by weight, then tenants by cost. A
@@ -46,15 +39,19 @@ export function createLanes(config: LanesConfig): Lanes {
   check(slots, reserved, waitShare);
   const preempts = config.preempt ?? true;
   const pools = new Map<string, Pool>();
-  const tickets = new Map<string, Held>();
+  /** Tickets that wait or run. */
+  const tickets = new Map<string, Waiting>();
   const tally = createTally(weights, reserved);
   let running = 0;
+  /** The pool, while there is one: most routers and most moments need no choice between adapters. */
+  let only: Pool | undefined;
 
   function poolOf(adapter: string): Pool {
     let pool = pools.get(adapter);
     if (pool === undefined) {
       pool = createPool({ weights, steps, reserved }, slots);
       pools.set(adapter, pool);
+      only = pools.size === 1 ? pool : undefined;
     }
     return pool;
   }
@@ -62,27 +59,30 @@ export function createLanes(config: LanesConfig): Lanes {
   const mayRun = (lane: Lane): boolean => running + keptFrom(lane, tally.lanes, slots) < slots;
 
   /** The lane and pool that go next: of each pool the lane whose turn it is there, of these the lane whose turn it is here. */
-  function nextUp(): { readonly pool: Pool; readonly book: Book } | undefined {
+  function nextUp(): Book | undefined {
     if (running >= slots) return undefined;
-    let best: { readonly pool: Pool; readonly book: Book; readonly order: number } | undefined;
+    // Its own rule is the router's then.
+    if (only !== undefined) return nextBook(only);
+    let best: Book | undefined;
+    let bestOrder = 0;
     for (const pool of pools.values()) {
       const book = nextBook(pool, mayRun);
       if (book === undefined) continue;
-      if (pools.size === 1) return { pool, book };
       const order = book.flows.next(-Infinity)?.order ?? 0;
       if (best !== undefined) {
         const a = tally.startOf(book.lane);
-        const b = tally.startOf(best.book.lane);
-        if (a > b || (a === b && order > best.order)) continue;
+        const b = tally.startOf(best.lane);
+        if (a > b || (a === b && order > bestOrder)) continue;
       }
-      best = { pool, book, order };
+      best = book;
+      bestOrder = order;
     }
     return best;
   }
 
   function dispatch(at: Ms, out: LaneOutcome[]): void {
-    for (let up = nextUp(); up !== undefined; up = nextUp()) {
-      const { pool, book } = up;
+    for (let book = nextUp(); book !== undefined; book = nextUp()) {
+      const { pool } = book;
       // Nothing starts after its time, though nobody has looked since.
       if (expireIn(pool, book, at, out)) continue;
       const next = book.flows.next(at);
@@ -110,6 +110,7 @@ export function createLanes(config: LanesConfig): Lanes {
 
   function makeRoom(at: Ms, out: LaneOutcome[]): void {
     for (const pool of pools.values()) {
+      if (bookOf(pool, "gold").flows.size === 0) continue;
       const isFull = running >= slots;
       if (!isFull && pool.running < pool.limit) continue;
       const victim = isFull ? victimFor(pool, pools.values(), slots, at) : victimFor(pool, [pool], pool.limit, at);
@@ -192,15 +193,16 @@ export function createLanes(config: LanesConfig): Lanes {
         return out;
       }
       const waiting = addTo(pool, book, ticket, at, at + patienceMs(lane, ttlMs));
-      tickets.set(id, { waiting, pool, book });
+      tickets.set(id, waiting);
       dispatch(at, out);
       return out;
     },
     release(id, at, actualCost) {
       const out: LaneOutcome[] = [];
-      const held = tickets.get(id);
-      if (held === undefined || held.waiting.grantedAt < 0) return out;
-      const { waiting, pool, book } = held;
+      const waiting = tickets.get(id);
+      if (waiting === undefined || waiting.grantedAt < 0) return out;
+      const pool = poolOf(waiting.ticket.adapter ?? NO_ADAPTER);
+      const book = bookOf(pool, waiting.ticket.lane);
       tickets.delete(id);
       running--;
       const actual = actualCost === undefined ? waiting.cost : chargeOf(actualCost);
@@ -211,10 +213,11 @@ export function createLanes(config: LanesConfig): Lanes {
     },
     cancel(id, at) {
       const out: LaneOutcome[] = [];
-      const held = tickets.get(id);
-      if (held === undefined || held.waiting.grantedAt >= 0) return out;
+      const waiting = tickets.get(id);
+      if (waiting === undefined || waiting.grantedAt >= 0) return out;
       tickets.delete(id);
-      held.book.flows.drop(held.waiting);
+      const { adapter = NO_ADAPTER, lane } = waiting.ticket;
+      bookOf(poolOf(adapter), lane).flows.drop(waiting);
       dispatch(at, out);
       return out;
     },

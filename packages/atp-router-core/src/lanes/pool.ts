@@ -9,6 +9,7 @@ import { laneNames } from "./weights.js";
 /** One lane in front of one adapter. */
 export interface Book {
   readonly lane: Lane;
+  readonly pool: Pool;
   readonly flows: Flows;
   readonly weight: number;
   /** What one unit of cost adds to its tags. */
@@ -45,9 +46,20 @@ export interface Shares {
 
 /** An empty pool. */
 export function createPool(shares: Shares, limit: number): Pool {
-  const books = laneNames.map(
-    (lane): Book => ({
+  const books: Book[] = [];
+  const pool: Pool = {
+    books,
+    speed: createSpeed(),
+    limit,
+    running: 0,
+    clock: 0,
+    bronze: new Set(),
+    lookedFor: -1,
+  };
+  for (const lane of laneNames)
+    books.push({
       lane,
+      pool,
       flows: createFlows(),
       weight: shares.weights[lane],
       step: shares.steps[lane],
@@ -56,14 +68,13 @@ export function createPool(shares: Shares, limit: number): Pool {
       finish: 0,
       running: 0,
       usage: createLevel(),
-    }),
-  );
-  return { books, speed: createSpeed(), limit, running: 0, clock: 0, bronze: new Set(), lookedFor: -1 };
+    });
+  return pool;
 }
 
 /** The lane of a pool. */
 export function bookOf(pool: Pool, lane: Lane): Book {
-  return pool.books[laneNames.indexOf(lane)] as Book;
+  return pool.books[lane === "gold" ? 0 : lane === "silver" ? 1 : 2] as Book;
 }
 
 interface Slotted {
@@ -80,10 +91,10 @@ export function keptFrom(lane: Lane, all: readonly Slotted[], slots: number): nu
 }
 
 /** The lane that goes next in this pool, among those that `may` get a slot; undefined when none does. */
-export function nextBook(pool: Pool, may: (lane: Lane) => boolean): Book | undefined {
+export function nextBook(pool: Pool, may?: (lane: Lane) => boolean): Book | undefined {
   let best: Book | undefined;
   for (const book of pool.books) {
-    if (book.flows.size === 0 || !may(book.lane)) continue;
+    if (book.flows.size === 0 || may?.(book.lane) === false) continue;
     if (pool.running + keptFrom(book.lane, pool.books, pool.limit) >= pool.limit) continue;
     if (best === undefined || book.start < best.start) best = book;
   }

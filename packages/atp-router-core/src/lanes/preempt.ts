@@ -4,7 +4,7 @@ import { bookOf } from "./pool.js";
 import type { Pool } from "./pool.js";
 
 /** Gold that has waited this share of a mean call ends a running bronze call. */
-const WAITED_SHARE = 0.25;
+const WAITED_SHARE = 0.4;
 /** And none that has waited less: a call that is cut takes its time to end, too. */
 const LEAST_WAIT_MS = 20;
 
@@ -26,7 +26,7 @@ export function dueAt(pool: Pool): Ms {
 
 /**
  * The running bronze call to end for gold that waits in a pool: the one that began last, as it loses least. Undefined when gold has not
- * waited long enough, while another one is on its way out, or when bronze is down to its floor: its share by weight, and one call.
+ * waited long enough or it is another lane's turn, while another one is on its way out, or when bronze is down to its floor: its share by weight, and one call.
  * @param among pools whose calls hold what gold waits for
  * @param capacity slots of these pools together
  */
@@ -34,6 +34,7 @@ export function victimFor(pool: Pool, among: Iterable<Pool>, capacity: number, a
   const first = firstGold(pool);
   if (first === undefined || at < dueOf(pool, first)) return undefined;
   pool.lookedFor = first.order;
+  if (!isGoldsTurn(pool)) return undefined;
   const floor = Math.max(1, Math.floor(capacity * shareOf(pool)));
   let victim: Waiting | undefined;
   let count = 0;
@@ -45,6 +46,12 @@ export function victimFor(pool: Pool, among: Iterable<Pool>, capacity: number, a
     }
   }
   return count > floor ? victim : undefined;
+}
+
+/** Whether gold would get the slot that comes free: lanes keep their shares. */
+function isGoldsTurn({ books }: Pool): boolean {
+  const gold = books.find(({ lane }) => lane === "gold");
+  return gold !== undefined && books.every(({ flows, start }) => flows.size === 0 || start >= gold.start);
 }
 
 function shareOf({ books }: Pool): number {

@@ -12,7 +12,7 @@ export interface LanesConfig {
   readonly maxQueued?: number;
   /** How long a ticket may wait. @default 30000 */
   readonly maxWaitMs?: number;
-  /** How much of its time to its deadline a ticket may spend waiting: over 0, at most 1. @default gold 0.5, silver 0.5, bronze 0.5 */
+  /** How much of its time to its deadline a ticket may spend waiting: over 0, at most 1. @default gold 0.9, silver 0.8, bronze 0.7 */
   readonly waitShare?: Readonly<Record<Lane, number>>;
   /** Whether running bronze is cut for gold that would wait too long. @default true */
   readonly preempt?: boolean;

@@ -58,7 +58,7 @@ export interface LaneOptions
         readonly weight?: number;
         /** Slots that only it may take. @default gold 1, the others 0 */
         readonly reserved?: number;
-        /** How much of its time to its deadline a call may wait, over 0 to 1. @default 0.5 */
+        /** How much of its time to its deadline a call may wait, over 0 to 1. @default gold 0.9, silver 0.8, bronze 0.7 */
         readonly waitShare?: number;
       }
     >

@@ -49,7 +49,7 @@ export function settingsOf(config: RouterConfig): Settings {
 function lanesOf(config: RouterConfig, limits: RouterLimits): LanesConfig {
   const slots = limits.maxConcurrentCalls;
   const weights = { gold: 8, silver: 3, bronze: 1 };
-  const waitShare = { gold: 0.5, silver: 0.5, bronze: 0.5 };
+  const waitShare = { gold: 0.9, silver: 0.8, bronze: 0.7 };
   const reserved: Partial<Record<Lane, number>> = { gold: limits.maxConcurrentCalls > 1 ? 1 : 0 };
   for (const lane of laneOrder) {
     const given = config.lanes?.[lane];

@@ -113,10 +113,10 @@ describe("lanes: shedding", () => {
     expect(l.nextExpiryAt()).toBeNull();
     l.enqueue(ticket("patient"), 0);
     l.enqueue(ticket("hurried", { deadlineAt: 200 }), 0);
-    // Half of its time is for waiting, the other half for its call.
-    expect(l.nextExpiryAt()).toBe(100);
-    expect(l.expire(99)).toEqual([]);
-    expect(shed(l.expire(100))).toEqual([["hurried", "timeout"]]);
+    // Some of its time is left for its call.
+    expect(l.nextExpiryAt()).toBe(160);
+    expect(l.expire(159)).toEqual([]);
+    expect(shed(l.expire(160))).toEqual([["hurried", "timeout"]]);
     expect(shed(l.expire(500))).toEqual([["patient", "timeout"]]);
     expect(l.view(500).lanes.silver).toMatchObject({ queued: 0, shed: 2 });
   });

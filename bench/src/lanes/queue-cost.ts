@@ -1,0 +1,93 @@
+import { createLanes } from "atp-router-core/lanes";
+import type { Lanes, Ticket } from "atp-router-core/lanes";
+import { guess, laneNames, lognormal, random } from "./trace.js";
+
+/** A queue that is kept at a length: each step one ticket comes and one call ends, so that one goes in and one goes out. */
+interface Kept {
+  step(i: number): void;
+}
+
+/** Lanes that are kept full, and what is to come next: tickets are made before they are measured. */
+interface KeptLanes extends Kept {
+  prepare(steps: number): void;
+}
+
+/**
+ * Lanes with so many tickets waiting, most of a tenant of its own: the heaps are as deep as they get.
+ * @param queued over three lanes
+ */
+function lanesWith(queued: number): KeptLanes {
+  const next = random(queued);
+  const lanes: Lanes = createLanes({ slots: 1, maxQueued: 4 * queued, maxWaitMs: 1e12 });
+  // A tenant's name is the same text each time, as it is in a router: it comes with the principal of a connection.
+  const tenants = Array.from({ length: queued }, (_, i) => `tenant-${i}`);
+  let tickets: Ticket[] = [];
+  let made = 0;
+  let taken = 0;
+  let running = "";
+  let at = 0;
+  const prepare = (steps: number): void => {
+    taken = 0;
+    tickets = Array.from({ length: steps }, () => ({
+      id: `t${made++}`,
+      lane: laneNames[Math.floor(next() * 3)] ?? "silver",
+      tenant: tenants[Math.floor(next() * queued)] ?? "",
+      cost: guess(next, Math.ceil(1_000 * lognormal(next))),
+    }));
+  };
+  const take = (outcomes: ReturnType<Lanes["enqueue"]>): void => {
+    for (const outcome of outcomes) if (outcome.t === "granted") running = outcome.id;
+  };
+  const push = (): void => take(lanes.enqueue(tickets[taken++] as Ticket, ++at));
+  prepare(queued + 1);
+  for (let i = 0; i <= queued; i++) push();
+  return {
+    prepare,
+    step() {
+      push();
+      take(lanes.release(running, at));
+    },
+  };
+}
+
+/** A plain queue of the same tickets: what nobody can do without. */
+function arrayWith(queued: number): Kept {
+  const queue: { id: string; cost: number }[] = [];
+  let head = 0;
+  for (let i = 0; i < queued; i++) queue.push({ id: `${i}`, cost: i });
+  let kept = 0;
+  return {
+    step(i) {
+      queue.push({ id: `${i}`, cost: i });
+      kept += queue[head++]?.cost ?? 0;
+      if (head > queued) {
+        queue.splice(0, head);
+        head = 0;
+      }
+      if (kept < 0) throw new Error("the queue lost its costs");
+    },
+  };
+}
+
+/** CPU of one push and one pop, in microseconds, for each length in turn within a round; the first round is dropped. */
+export function queueCosts(rounds: number): {
+  readonly at100: number[];
+  readonly at10k: number[];
+  readonly array: number[];
+} {
+  const costs = { at100: [] as number[], at10k: [] as number[], array: [] as number[] };
+  const variants = { at100: lanesWith(100), at10k: lanesWith(10_000), array: arrayWith(10_000) };
+  const steps = 50_000;
+  const done = { at100: 0, at10k: 0, array: 0 };
+  for (let round = 0; round <= rounds; round++) {
+    for (const name of ["at100", "at10k", "array"] as const) {
+      const variant = variants[name];
+      if ("prepare" in variant) variant.prepare(steps);
+      const before = process.cpuUsage();
+      for (let i = 0; i < steps; i++) variant.step(done[name]++);
+      const used = process.cpuUsage(before);
+      if (round > 0) costs[name].push((used.user + used.system) / steps);
+    }
+  }
+  return costs;
+}
