@@ -5,8 +5,8 @@ import type { State } from "./state.js";
 const PAST_BYTES = 160;
 
 /**
- * Bytes that an endpoint holds (A8.4): replay, reassembly, what its host has not taken, what merged while it waited, what
- * the socket has not sent, remembered ids. Messages that wait to be encoded are bounded by their number and not counted.
+ * Bytes that an endpoint holds (A8.4): replay, reassembly, what its host has not taken, what waits to be encoded, what
+ * the socket has not sent, remembered ids.
  */
 export function countBytes(s: State & Partial<Pick<RouterState, "heldBytes" | "past">>): number {
   let bytes = (s.heldBytes ?? 0) + s.buffered + (s.past?.size ?? 0) * PAST_BYTES;

@@ -85,16 +85,33 @@ export function starves(s: RouterState, stream: RouterStream, item: OutItem): bo
   return true;
 }
 
-/** Appends an item, or joins its text to the last one when both have the same key. */
+/**
+ * Appends an item, or joins its text to the one that waits with the same key: one for each adapter's slot. Only pieces of other slots are
+ * stepped over, since between slots there is no order.
+ */
 function enqueue(stream: RouterStream, item: OutItem): void {
-  const last = stream.queue.at(-1);
-  const merged = last === undefined ? null : merge(last, item);
-  if (merged === null) stream.queue.push(item);
-  else stream.queue[stream.queue.length - 1] = merged;
+  const { queue } = stream;
+  if (item.mergeKey !== undefined) {
+    for (let i = queue.length - 1; i >= 0 && queue[i]?.mergeKey !== undefined; i--) {
+      const before = queue[i] as OutItem;
+      if (before.mergeKey !== item.mergeKey) continue;
+      const merged = merge(before, item);
+      if (merged === null) break;
+      queue[i] = merged;
+      return;
+    }
+  }
+  queue.push({ ...item, textBytes: textBytesOf(item) });
+}
+
+/** Bytes of text that an item holds, or about those of whatever else it holds. */
+function textBytesOf({ payload }: OutItem): number {
+  const { text } = (payload?.content ?? {}) as { readonly text?: unknown };
+  if (typeof text === "string") return utf8Length(text);
+  return payload === undefined ? 0 : utf8Length(JSON.stringify(payload.content) ?? "");
 }
 
 function merge(last: OutItem, item: OutItem): OutItem | null {
-  if (item.mergeKey === undefined || last.mergeKey !== item.mergeKey) return null;
   const before = last.payload?.content as { readonly text?: unknown; readonly chunk?: unknown } | undefined;
   const after = item.payload?.content as { readonly text?: unknown } | undefined;
   if (typeof before?.text !== "string" || typeof after?.text !== "string" || item.payload === undefined) return null;

@@ -382,7 +382,7 @@ describe("router endpoint: the socket's marks", () => {
     expect(rig.of("outbox.room")).toEqual([{ t: "outbox.room", stream: null }]);
   });
 
-  it("A8.3 merges adjacent partials of one key while they wait, and keeps the FINAL whole and last", () => {
+  it("A8.3 keeps one partial of each key while they wait, and the FINAL whole and last", () => {
     const rig = full();
     rig.step(partial("one", "a/0"));
     rig.step(partial("two", "a/0"));
@@ -394,11 +394,20 @@ describe("router endpoint: the socket's marks", () => {
     expect(
       late.map((each) => [each.msg_seq, each.flags[0], (each.payload?.content as { text?: string }).text]),
     ).toEqual([
-      [5, "MORE", `${big}onetwo`],
+      [5, "MORE", `${big}onetwothree`],
       [6, "MORE", "other"],
-      [7, "MORE", "three"],
-      [8, "FIN", undefined],
+      [7, "FIN", undefined],
     ]);
+  });
+
+  it("A8.3 nothing is merged past a message that has no key", () => {
+    const rig = full();
+    rig.step(partial("one", "a/0"));
+    rig.step(partial("void"));
+    rig.step(partial("two", "a/0"));
+    rig.step({ t: "socket.buffered", bytes: 0 });
+    const texts = rig.sent().map((each) => (each.payload?.content as { text?: string }).text);
+    expect(texts.slice(-3)).toEqual([`${big}one`, "void", "two"]);
   });
 
   it("A8.3 a merged partial holds at most 64 KiB", () => {

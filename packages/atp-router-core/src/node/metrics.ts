@@ -89,6 +89,14 @@ export function createMetrics(): RouterMetrics {
       if (followed !== undefined) this.set(followed.view().streams);
     },
   });
+  new Gauge({
+    name: "atp_buffered_bytes",
+    help: "What sessions hold for their readers: unsent, unacknowledged, kept for a resume.",
+    registers,
+    collect() {
+      if (followed !== undefined) this.set(followed.view().bufferedBytes);
+    },
+  });
   laneMetrics(registry, () => followed?.view().lanes);
   const accuracy = new Histogram({
     name: "atp_cost_to_estimate_ratio",

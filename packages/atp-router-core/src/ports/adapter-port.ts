@@ -49,7 +49,10 @@ export interface LegSink {
 
 /** A running call. */
 export interface LegHandle {
-  /** Allows `n` more pieces. An implementation over gRPC pauses the HTTP/2 stream when none are left. */
+  /**
+   * Allows `n` more pieces; below 0 it takes back what was allowed and not used. An implementation over gRPC pauses the HTTP/2 stream
+   * when none are left.
+   */
   demand(n: number): void;
   /** Stops the call and the provider call behind it; `end` follows with the failure kind `cancelled`, unless it came before. */
   cancel(reason: string): void;

@@ -301,7 +301,7 @@ export function createRouter(config: RouterConfig): Router {
     },
     ...learnedBy(learning),
     authenticate: async ({ token }) => (await authenticate(token)).principal,
-    view: () => viewOf(machine, clock, { streams: hosts.size, sockets: connections.size, draining }),
+    view: () => viewOf(machine, clock, sessions, { streams: hosts.size, sockets: connections.size, draining }),
     budgets: (principal) =>
       budgetsOf(
         { ledger, budgets, sessions: sessions.all() },

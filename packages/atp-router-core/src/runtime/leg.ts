@@ -66,7 +66,7 @@ export function openLeg(tools: Tools, host: StreamHost, effect: Start): void {
       );
       slot.handle = handle;
       if (slot.cancelled) handle.cancel("cancelled while it was opened");
-      else if (slot.demand > 0) handle.demand(slot.demand);
+      else if (slot.demand !== 0) handle.demand(slot.demand);
     },
     () => emit({ t: "hold.unavailable", at: clock.now(), key, leg }),
   );

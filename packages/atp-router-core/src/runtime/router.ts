@@ -157,6 +157,8 @@ export interface RouterView {
   readonly lanes: LanesReport;
   readonly streams: number;
   readonly sockets: number;
+  /** What all sessions hold for their readers: unsent, unacknowledged, kept for a resume. Admission holds it to `memoryBudgetBytes`. */
+  readonly bufferedBytes: number;
   readonly draining: boolean;
 }
 

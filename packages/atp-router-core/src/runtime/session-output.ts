@@ -1,5 +1,5 @@
-import { payloadTypes } from "atp-protocol";
-import type { EndpointEvent, StreamRef } from "atp-protocol";
+import { AtpError, payloadTypes } from "atp-protocol";
+import type { EndpointEvent, Payload, StreamRef } from "atp-protocol";
 import type { StreamOutput } from "./host.js";
 
 /** What a stream's output needs of its session. */
@@ -42,5 +42,14 @@ export function streamOutput({ now, step, ended, settled }: OutputTools): Stream
       settled();
     },
     explained: () => undefined,
+  };
+}
+
+/** What a client is told that sends input nobody asked for. */
+export function unaskedInput(): Payload {
+  const message = "This stream asked no question: its input was not used.";
+  return {
+    type: payloadTypes.error,
+    content: new AtpError("EPROTO", message, { details: { rule: "A4" } }).toContent(),
   };
 }

@@ -6,7 +6,7 @@ import type { StreamOutput } from "./host.js";
 import type { ParseOptions } from "./request.js";
 import { createCeilings } from "./session-ceilings.js";
 import type { Ceilings } from "./session-ceilings.js";
-import { streamOutput } from "./session-output.js";
+import { streamOutput, unaskedInput } from "./session-output.js";
 import type { SessionTools } from "./session-tools.js";
 import { settle, settled } from "./settle.js";
 import { sizeOf } from "./size-of.js";
@@ -48,6 +48,8 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
   /** One socket follows another without a pause: nobody was lost. */
   let moving = false;
   let disposed = false;
+  /** The socket that has no room. */
+  let full: Line | undefined;
   let stopTimer: (() => void) | undefined;
   const pending: EndpointEffect[] = [];
   let performing = false;
@@ -133,20 +135,17 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
         return;
       case "outbox.full":
       case "outbox.room": {
-        const t = effect.t;
-        const affected = effect.stream === null ? [...keys.values()] : [keys.get(effect.stream)];
-        for (const key of affected) if (key !== undefined) emit({ t, at: clock.now(), key });
+        const { t, stream } = effect;
+        const of = stream === null ? "socket" : "stream";
+        if (stream === null) full = t === "outbox.full" ? line : undefined;
+        const affected = stream === null ? [...keys.values()] : [keys.get(stream)];
+        for (const key of affected) if (key !== undefined) emit({ t, at: clock.now(), key, of });
         return;
       }
       case "stream.message":
         // No adapter asks questions yet: input has nobody to go to, and its sender is told.
         step({ t: "stream.consumed", at: clock.now(), stream: effect.stream, seq: effect.frame.msg_seq });
-        control(effect.stream, {
-          type: payloadTypes.error,
-          content: new AtpError("EPROTO", "This stream asked no question: its input was not used.", {
-            details: { rule: "A4" },
-          }).toContent(),
-        });
+        control(effect.stream, unaskedInput());
         return;
       case "violation":
         tools.observer?.observe({ t: "violation", error: effect.error, remote: line?.remote ?? "detached" });
@@ -219,6 +218,8 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
         },
         who,
       );
+      // It was not there when this was told.
+      if (full !== undefined && full === line) emit({ t: "outbox.full", at: clock.now(), key, of: "socket" });
     } catch (error) {
       keys.delete(ref);
       refuse(ref, AtpError.from(error));

@@ -6,6 +6,7 @@ import type { AdapterSlots, LanesReport, RouterView } from "./router.js";
 export function viewOf(
   machine: RouterMachine,
   clock: Clock,
+  held: { bytes(): number },
   rest: Pick<RouterView, "streams" | "sockets" | "draining">,
 ): RouterView {
   const running = new Map<string, number>();
@@ -17,6 +18,7 @@ export function viewOf(
   return {
     adapters: machine.registry.view(clock.now()).map((a) => ({ ...a, running: running.get(a.info.id) ?? 0 })),
     lanes: lanesReport(machine, clock),
+    bufferedBytes: held.bytes(),
     ...rest,
   };
 }

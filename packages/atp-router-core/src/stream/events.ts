@@ -124,8 +124,10 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
   | { readonly t: "hedge.allowed"; readonly leg: number; readonly adapter: string }
   /** How long to wait before the call that was asked about; null: it is not to be made. */
   | { readonly t: "retry.decided"; readonly waitMs: Ms | null }
-  | { readonly t: "outbox.full" }
-  | { readonly t: "outbox.room" }
+  /** The reader is slow: its socket as a whole, or this stream of it, for which it grants nothing. */
+  | { readonly t: "outbox.full"; readonly of: "socket" | "stream" }
+  /** There is room again; absent: it has another reader, or none. */
+  | { readonly t: "outbox.room"; readonly of?: "socket" | "stream" }
   | { readonly t: "timer.fired"; readonly timer: TimerName }
   /** The router shuts down and its patience is over. */
   | { readonly t: "drain.over" }

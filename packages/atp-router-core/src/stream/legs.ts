@@ -10,6 +10,8 @@ type Out = StreamEffect[];
 
 /** Pieces an adapter may be ahead of what was forwarded. */
 const DEMAND = 64;
+/** Characters of a stream that may wait for a slow reader before its adapters are stopped (A8.3), and one piece more of each. */
+const MAX_HELD = 65_536;
 
 /** Why a call is made that is not one of the plan's. */
 export interface Reason {
@@ -142,10 +144,35 @@ export function start(s: StreamState, leg: Leg, waitedMs: Ms, at: Ms, out: Out):
 
 /** Lets the adapter go on, unless the reader is slow. */
 export function replenish(s: StreamState, leg: Leg, out: Out): void {
-  if (s.paused || leg.phase !== "running" || leg.demand > DEMAND / 2) return;
+  if (isPaused(s) || leg.phase !== "running" || leg.demand > DEMAND / 2) return;
   const n = DEMAND - leg.demand;
   leg.demand = DEMAND;
   out.push({ key: s.key, t: "leg.demand", leg: leg.index, n });
+}
+
+/** The reader is slow and what waits for it is as much as may wait: the adapter is to say no more, whatever it was allowed. */
+function withdraw(s: StreamState, leg: Leg, out: Out): void {
+  if (s.heldCharacters < MAX_HELD || leg.demand <= 0) return;
+  out.push({ key: s.key, t: "leg.demand", leg: leg.index, n: -leg.demand });
+  leg.demand = 0;
+}
+
+function isPaused({ full }: StreamState): boolean {
+  return full.socket || full.stream;
+}
+
+/** The reader is slow. What its adapters were allowed may come, up to a bound. */
+export function pause(s: StreamState, of: "socket" | "stream"): void {
+  if (!isPaused(s)) s.heldCharacters = 0;
+  s.full[of] = true;
+}
+
+/** There is room again. @param of absent: in every way */
+export function unpause(s: StreamState, of: "socket" | "stream" | undefined, out: Out): void {
+  if (of === undefined) s.full = { socket: false, stream: false };
+  else s.full[of] = false;
+  if (isPaused(s)) return;
+  for (const leg of s.legs) replenish(s, leg, out);
 }
 
 /** A piece of the answer: forward it, meter it, and see whether its hold still covers it. */
@@ -166,7 +193,10 @@ export function chunked(s: StreamState, leg: Leg, chunk: Chunk, at: Ms, out: Out
   if (chunk.extra === undefined && chunk.text !== undefined)
     out.push({ key: s.key, t: "send", payload, mergeKey: `${leg.index}/${leg.attempt}` });
   else out.push({ key: s.key, t: "send", payload });
-  replenish(s, leg, out);
+  if (isPaused(s)) {
+    s.heldCharacters += chunk.text?.length ?? 0;
+    for (const other of s.legs) withdraw(s, other, out);
+  } else replenish(s, leg, out);
   return cover(s, leg, out);
 }
 

@@ -122,8 +122,10 @@ export interface StreamState {
   told: string | undefined;
   shed: { reason: string; retryAfterMs: Ms } | undefined;
   ledgerDown: boolean;
-  /** The reader is slow: no leg is given more demand. */
-  paused: boolean;
+  /** The reader is slow, for one reason or two: no leg is given more demand. */
+  full: { socket: boolean; stream: boolean };
+  /** Characters that came while it is. */
+  heldCharacters: number;
   windowTimer: boolean;
   hedgeTimer: boolean;
   /** Calls that were made because one failed. */
@@ -169,7 +171,8 @@ export function newStream(
     told: undefined,
     shed: undefined,
     ledgerDown: false,
-    paused: false,
+    full: { socket: false, stream: false },
+    heldCharacters: 0,
     windowTimer: false,
     hedgeTimer: false,
     retries: 0,

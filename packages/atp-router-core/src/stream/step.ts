@@ -12,7 +12,7 @@ import {
 import type { StreamEffect, StreamEvent } from "./events.js";
 import { fail } from "./finish.js";
 import { askHedge, awaitFirst, hedge, settleHedge } from "./hedge.js";
-import { chunked, enqueue, replenish, snapshot, start, voidSlot } from "./legs.js";
+import { chunked, enqueue, pause, snapshot, start, unpause, voidSlot } from "./legs.js";
 import { abandon, extended, failed, finished, notExtended, skipped } from "./settlement.js";
 import { advisedFirst, askPolicy, decided, estimated, memoryRead, moneyLeft } from "./opening.js";
 import { newStream } from "./state.js";
@@ -73,7 +73,7 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
     case "client.detached":
       if (s.opening.task.onDisconnect === "cancel")
         fail(s, { code: "ECANCELLED", message: "The client's connection was lost." }, at, out);
-      else unpause(s, out);
+      else unpause(s, undefined, out);
       return;
     case "client.gap":
       snapshot(s, out);
@@ -89,10 +89,10 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
       advised(s, event.advice, at, out);
       return;
     case "outbox.full":
-      s.paused = true;
+      pause(s, event.of);
       return;
     case "outbox.room":
-      unpause(s, out);
+      unpause(s, event.of, out);
       return;
     case "timer.fired":
       if (event.timer === "window") windowPatienceOver(s, at, out);
@@ -202,11 +202,6 @@ function advised(s: StreamState, advice: Advice, at: Ms, out: Out): void {
   });
   if (s.phase === "asking") advisedFirst(s, advice, at, out);
   else advisedNext(s, advice, at, out);
-}
-
-function unpause(s: StreamState, out: Out): void {
-  s.paused = false;
-  for (const leg of s.legs) replenish(s, leg, out);
 }
 
 function cutAtHold(s: StreamState, leg: Leg, at: Ms, out: Out): void {

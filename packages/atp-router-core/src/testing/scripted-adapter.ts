@@ -136,7 +136,7 @@ function play(
       end({ failure: { kind: "protocol", message: "the stream ended without a final", sent: true } });
       return;
     }
-    if ("stall" in step || ("text" in step && demand === 0)) return;
+    if ("stall" in step || ("text" in step && demand <= 0)) return;
     stop = clock.at(clock.now() + (step.afterMs ?? 0), () => {
       stop = undefined;
       index++;

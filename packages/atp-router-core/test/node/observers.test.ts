@@ -136,7 +136,7 @@ describe("metrics", () => {
       lanes: { gold: lane, silver: lane, bronze: lane },
       adapters: { a: slots } as Record<string, typeof slots>,
     };
-    metrics.follow({ view: () => ({ adapters, lanes, streams: 3, sockets: 1, draining: false }) });
+    metrics.follow({ view: () => ({ adapters, lanes, streams: 3, sockets: 1, bufferedBytes: 5, draining: false }) });
     const first = await metrics.metrics();
     for (const sample of [
       'atp_adapter_up{adapter="a"} 1',
@@ -154,6 +154,7 @@ describe("metrics", () => {
       'atp_adapter_state{adapter="a",state="READY"} 1',
       "atp_admitted_share 0.9",
       "atp_streams_open 3",
+      "atp_buffered_bytes 5",
     ])
       expect(first).toContain(sample);
     lanes.adapters = {};
