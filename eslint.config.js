@@ -6,9 +6,9 @@ const pureRooms = [
 ];
 
 export default tseslint.config(
-  { ignores: ["**/dist/**", "**/gen/**", "**/node_modules/**", "**/*.{js,mjs,cjs}", "**/tsup.config.ts", "tsup.base.ts", "bench/baselines/**"] },
+  { ignores: ["**/dist/**", "**/gen/**", "**/node_modules/**", "**/*.{js,mjs,cjs}", "**/tsup.config.ts", "**/vite.config.ts", "tsup.base.ts", "bench/baselines/**"] },
   {
-    files: ["**/*.ts"],
+    files: ["**/*.{ts,tsx}"],
     extends: [...tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: { allowDefaultProject: ["*.ts"] }, tsconfigRootDir: import.meta.dirname } },
     rules: {

@@ -1,0 +1,78 @@
+// The page of examples/web with a router of its own, for suites.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { serveAdapter, defineAdapter } from "atp-adapter-kit";
+import { root, run } from "../../lib.mjs";
+
+/** Screenshots, to be looked at; git ignores the folder. */
+export const pictures = join(root, "scripts/browser/screenshots");
+mkdirSync(pictures, { recursive: true });
+
+let built;
+
+/** Starts the page's server. @returns its address, and the way to end it */
+export async function startWeb(args = []) {
+  built ??= run(join(root, "node_modules/.bin/turbo"), [
+    "run",
+    "build:js",
+    "--output-logs=errors-only",
+    ...["web", "router", "adapter-librarian", "adapter-persona"].map((name) => `--filter=@atp-examples/${name}...`),
+  ]);
+  if ((await built).code !== 0) throw new Error("the page could not be built");
+  const child = spawn(process.execPath, [join(root, "examples/web/dist/main.js"), ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const gone = once(child, "exit");
+  const url = await new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const found = /the page is at (\S+)/.exec(line)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    gone.then(([code]) => reject(new Error(`the page's server ended with ${code}`)));
+  });
+  return {
+    url,
+    close: async () => {
+      child.kill("SIGTERM");
+      await gone;
+    },
+  };
+}
+
+/** Serves adapters that say a piece at a fixed rate. @returns their addresses, and the way to end them */
+export async function startTalkers(count, { perSecond, seconds, piece, answer }) {
+  const served = await Promise.all(
+    Array.from({ length: count }, (_, i) =>
+      serveAdapter(
+        defineAdapter({
+          name: `talker-${i + 1}`,
+          prices: { inUsdMicrosPerMtok: 100_000, outUsdMicrosPerMtok: 400_000 },
+          maxParallel: 8,
+          // A piece is at most 100 bytes; a token 4 of them.
+          estimate: () => ({ inTokens: 20, outTokens: perSecond * seconds * 20, p95Tokens: perSecond * seconds * 25 }),
+          async *stream(_request, { signal }) {
+            const began = performance.now();
+            for (let n = 0; n < perSecond * seconds; n++) {
+              // By the clock, not by the wait before: a late timer must not lower the rate.
+              const wait = began + (n * 1_000) / perSecond - performance.now();
+              if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+              signal.throwIfAborted();
+              yield { text: piece(i, n) };
+            }
+            yield { final: answer === undefined ? {} : { answer: answer(i) }, confidence: 0.6 + i / 50 };
+          },
+        }),
+        { port: 0, handleSignals: false, drainMs: 100 },
+      ),
+    ),
+  );
+  return { urls: served.map(({ url }) => url), close: () => Promise.all(served.map((one) => one.close())) };
+}
+
+/** Fails with what was expected. */
+export function expect(condition, what) {
+  if (!condition) throw new Error(`expected ${what}`);
+}
