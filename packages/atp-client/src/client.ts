@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { AtpError, Frame, RequestContent, StatusContent, WelcomeContent } from "atp-protocol";
+import { AtpError } from "atp-protocol";
+import type { Frame, RequestContent, StatusContent, WelcomeContent } from "atp-protocol";
 import { Emitter } from "./emitter.js";
 import { Links } from "./links.js";
 import { openingOf, readOptions } from "./options.js";
@@ -8,6 +9,7 @@ import { abortError } from "./errors.js";
 import { LiveRun } from "./live-run.js";
 import type { Opening } from "./live-run.js";
 import type { AtpRun, RunRef } from "./run.js";
+import { Throttle } from "./throttle.js";
 
 /** A frame as it crossed the wire, with tokens masked. */
 export interface FrameEvent {
@@ -76,6 +78,7 @@ class Client implements AtpClient {
   readonly #emitter = new Emitter<ClientListeners>();
   readonly #links: Links;
   readonly #runs = new Set<LiveRun>();
+  readonly #throttle: Throttle | null;
   #state: ClientState = { name: "idle" };
   #streams = 0;
   #closing: Promise<readonly AtpRun[]> | undefined;
@@ -83,6 +86,7 @@ class Client implements AtpClient {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.sessionId = settings.sessionId;
+    this.#throttle = settings.throttle === false ? null : new Throttle(settings.throttle, settings.random);
     this.#links = new Links(settings, this.#emitter, (state) => {
       this.#setState(state);
     });
@@ -95,7 +99,14 @@ class Client implements AtpClient {
   stream(request: string | RequestContent, options: StreamOptions = {}): AtpRun {
     this.#streams++;
     const run = this.#run(`st${this.#streams}`, openingOf(request, options), options.signal);
-    if (!run.settled) this.#links.submit(run);
+    if (run.settled) return run;
+    const told = this.#throttle?.ask(options.qos ?? "silver", this.#settings.clock.now());
+    if (told instanceof AtpError) {
+      run.giveUp(told);
+      return run;
+    }
+    if (told !== undefined) run.final().catch(told);
+    this.#links.submit(run);
     return run;
   }
 

@@ -6,6 +6,7 @@ export { createClient } from "./client.js";
 export type { AtpClient, ClientListeners, FrameEvent } from "./client.js";
 export type { ClientOptions, ClientState, StreamOptions, TokenSource } from "./options.js";
 export type { RetryOptions } from "./backoff.js";
+export type { ThrottleOptions } from "./throttle.js";
 export type { AtpRun, Feedback, RunListeners, RunRef, RunWindow } from "./run.js";
 export type { FinalResult, PartialEvent, RunEvent } from "./run-events.js";
 export type { PlanCall, PlanCandidate, PlanContent, PlanEstimate } from "./plan.js";

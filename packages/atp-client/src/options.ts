@@ -11,6 +11,7 @@ import type {
 } from "atp-protocol";
 import type { RetryOptions } from "./backoff.js";
 import type { Opening } from "./live-run.js";
+import type { ThrottleOptions } from "./throttle.js";
 import { jsonCodec, platformSocket, platformWake, systemClock } from "./ports.js";
 import type { ClientClock, ClientLogger, SocketFactory, WakeSource, WireCodec } from "./ports.js";
 
@@ -38,6 +39,11 @@ export interface ClientOptions {
   /** How long a dial may take, to the router's welcome. @default 10000 */
   readonly connectTimeoutMs?: number;
   readonly retry?: RetryOptions;
+  /**
+   * Holds requests back, with `EOVERLOAD` and nothing sent, while the router refuses most of their lane. False: never.
+   * @default twice as many are sent as are let in, over two minutes
+   */
+  readonly throttle?: ThrottleOptions | false;
   /** Encodings to offer before JSON, such as `[cbor]` of `atp-client/cbor`; the router picks one. @default none */
   readonly codecs?: readonly WireCodec[];
   /** Bytes of requests that may wait for a connection; a run past it ends with `EQUEUE`. @default 1048576 */
@@ -96,6 +102,7 @@ export interface Settings {
   readonly limits: WireLimits;
   readonly connectTimeoutMs: number;
   readonly retry: RetryOptions;
+  readonly throttle: ThrottleOptions | false;
   readonly codecs: readonly WireCodec[];
   readonly maxQueuedBytes: number;
   readonly socket: SocketFactory;
@@ -124,6 +131,7 @@ export function readOptions(options: ClientOptions): Settings {
     limits: defaultLimits,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     retry: options.retry ?? {},
+    throttle: options.throttle ?? {},
     codecs: [...(options.codecs ?? []), jsonCodec],
     maxQueuedBytes: options.maxQueuedBytes ?? 1_048_576,
     socket: options.socket ?? platformSocket,
