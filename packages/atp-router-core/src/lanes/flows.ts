@@ -13,11 +13,9 @@ export interface Waiting {
   readonly until: Ms;
   readonly order: number;
   readonly flow: Flow;
-  /** Neighbours in its tenant's queue, and among those that give up in the order in which they came. */
+  /** Neighbours in its tenant's queue or, once it runs, among the calls of its pool. */
   older: Waiting | undefined;
   newer: Waiting | undefined;
-  earlier: Waiting | undefined;
-  later: Waiting | undefined;
   /** Place in the heap of deadlines; -1 while it is in none. */
   place: number;
   /** It waits. */
@@ -177,8 +175,6 @@ export function createFlows(): Flows {
         flow,
         older: flow.newest,
         newer: undefined,
-        earlier: undefined,
-        later: undefined,
         place: -1,
         waits: true,
         grantedAt: -1,

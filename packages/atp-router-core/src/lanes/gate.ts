@@ -50,13 +50,14 @@ export function createGate(lanes: Lanes, seed: number): Gate {
         lanes.countShed(lane, "cut");
         return { reason: "cut", retryAfterMs: CUT_RETRY_MS };
       }
-      const { waitMs, serviceMs } = lanes.outlook(lane, tenant, at, onTheWay.get(keyOf(lane, tenant)) ?? 0);
+      const { waitMs, serviceMs, freeMs } = lanes.outlook(lane, tenant, at, onTheWay.get(keyOf(lane, tenant)) ?? 0);
       // Whoever finds a free slot may try, whatever others took.
       if (waitMs === 0) return undefined;
       const patience = Math.max(0, Math.min(lanes.patienceMs(lane, ttlMs) * LET_IN_SHARE, ttlMs - serviceMs));
       if (waitMs <= patience) return undefined;
       lanes.countShed(lane, "wait");
-      return { reason: "wait", retryAfterMs: Math.max(LEAST_RETRY_MS, waitMs - patience) };
+      // The queue moves by whole calls, from when the next one ends.
+      return { reason: "wait", retryAfterMs: Math.max(LEAST_RETRY_MS, waitMs + freeMs - patience) };
     },
     entered(lane, tenant) {
       const key = keyOf(lane, tenant);

@@ -109,18 +109,21 @@ export function createLanes(config: LanesConfig): Lanes {
   }
 
   function makeRoom(at: Ms, out: LaneOutcome[]): void {
-    for (const pool of pools.values()) {
-      if (bookOf(pool, "gold").flows.size === 0) continue;
-      const isFull = running >= slots;
-      if (!isFull && pool.running < pool.limit) continue;
-      const victim = isFull ? victimFor(pool, pools.values(), slots, at) : victimFor(pool, [pool], pool.limit, at);
-      if (victim === undefined) continue;
-      victim.preempted = true;
-      tally.preempted("bronze");
-      const { id, tenant } = victim.ticket;
-      const { waitMs } = outlookOf(pool, bookOf(pool, "bronze"), tenant, slots, at, 1);
-      out.push({ t: "preempted", id, retryAfterMs: Math.min(maxWaitMs, Math.max(MIN_RETRY_MS, waitMs)) });
-    }
+    if (only !== undefined) makeRoomIn(only, at, out);
+    else for (const pool of pools.values()) makeRoomIn(pool, at, out);
+  }
+
+  function makeRoomIn(pool: Pool, at: Ms, out: LaneOutcome[]): void {
+    if (bookOf(pool, "gold").flows.size === 0) return;
+    const isFull = running >= slots;
+    if (!isFull && pool.running < pool.limit) return;
+    const victim = isFull ? victimFor(pool, pools.values(), slots, at) : victimFor(pool, [pool], pool.limit, at);
+    if (victim === undefined) return;
+    victim.preempted = true;
+    tally.preempted("bronze");
+    const { id, tenant } = victim.ticket;
+    const { waitMs } = outlookOf(pool, bookOf(pool, "bronze"), tenant, slots, at, 1);
+    out.push({ t: "preempted", id, retryAfterMs: Math.min(maxWaitMs, Math.max(MIN_RETRY_MS, waitMs)) });
   }
 
   function shed(pool: Pool, waiting: Waiting, reason: ShedReason, at: Ms, out: LaneOutcome[]): void {
@@ -140,12 +143,12 @@ export function createLanes(config: LanesConfig): Lanes {
   ): LaneOutcome {
     tally.shed(lane, reason);
     const book = bookOf(pool, lane);
-    const { waitMs } = outlookOf(pool, book, tenant, slots, at, 0);
+    const { waitMs, freeMs } = outlookOf(pool, book, tenant, slots, at, 0);
     // A full lane has a place again when the next of this tenant's is served; else the wait must be one that is let in.
     const room =
       reason === "queue_full"
         ? waitMs / (1 + book.flows.waitingOf(tenant))
-        : waitMs - patienceMs(lane, ttlMs) * LET_IN_SHARE;
+        : waitMs + freeMs - patienceMs(lane, ttlMs) * LET_IN_SHARE;
     const known = waitMs === 0 ? MIN_RETRY_MS : Math.max(LEAST_RETRY_MS, room);
     return { t: "shed", id, reason, retryAfterMs: Math.min(maxWaitMs, known) };
   }
@@ -165,8 +168,9 @@ export function createLanes(config: LanesConfig): Lanes {
 
   /** A full lane: the newest ticket of whoever waits with the most makes room, which may be the one that comes. */
   function makePlace(pool: Pool, book: Book, tenant: string, at: Ms, out: LaneOutcome[]): boolean {
-    let queued = 0;
-    for (const other of pools.values()) queued += bookOf(other, book.lane).flows.size;
+    let queued = book.flows.size;
+    if (only === undefined)
+      for (const other of pools.values()) if (other !== pool) queued += bookOf(other, book.lane).flows.size;
     if (queued < maxQueued) return true;
     for (const other of pools.values()) if (expireIn(other, bookOf(other, book.lane), at, out)) return true;
     const longest = book.flows.newestOfLongest(book.flows.waitingOf(tenant) + 1);
@@ -248,7 +252,7 @@ export function createLanes(config: LanesConfig): Lanes {
         const outlook = outlookOf(pool, bookOf(pool, lane), tenant, slots, at, ahead);
         if (best === undefined || outlook.waitMs < best.waitMs) best = outlook;
       }
-      return best ?? { waitMs: 0, serviceMs: 0 };
+      return best ?? { waitMs: 0, serviceMs: 0, freeMs: 0 };
     },
     patienceMs,
     countShed: (lane, reason) => tally.shed(lane, reason),

@@ -31,8 +31,9 @@ export interface Pool {
   running: number;
   /** Start tag of the last lane served. */
   clock: number;
-  /** Bronze calls that run. */
-  readonly bronze: Set<Waiting>;
+  /** Ends of the line of calls that run, in the order in which they began. */
+  oldest: Waiting | undefined;
+  newest: Waiting | undefined;
   /** The gold ticket for which bronze was last looked through. */
   lookedFor: number;
 }
@@ -53,7 +54,8 @@ export function createPool(shares: Shares, limit: number): Pool {
     limit,
     running: 0,
     clock: 0,
-    bronze: new Set(),
+    oldest: undefined,
+    newest: undefined,
     lookedFor: -1,
   };
   for (const lane of laneNames)
@@ -92,10 +94,15 @@ export function keptFrom(lane: Lane, all: readonly Slotted[], slots: number): nu
 
 /** The lane that goes next in this pool, among those that `may` get a slot; undefined when none does. */
 export function nextBook(pool: Pool, may?: (lane: Lane) => boolean): Book | undefined {
+  const { books, running, limit } = pool;
+  if (running >= limit) return undefined;
+  let kept = 0;
+  for (const { reserved, running: own } of books) if (own < reserved) kept += reserved - own;
   let best: Book | undefined;
-  for (const book of pool.books) {
+  for (const book of books) {
     if (book.flows.size === 0 || may?.(book.lane) === false) continue;
-    if (pool.running + keptFrom(book.lane, pool.books, pool.limit) >= pool.limit) continue;
+    const others = kept - Math.max(0, book.reserved - book.running);
+    if (running + Math.min(others, limit - 1) >= limit) continue;
     if (best === undefined || book.start < best.start) best = book;
   }
   return best;
@@ -118,15 +125,27 @@ export function takeFrom(pool: Pool, book: Book, at: Ms): Waiting | undefined {
   book.usage.set(book.running, at);
   pool.running++;
   waiting.grantedAt = at;
-  if (book.lane === "bronze") pool.bronze.add(waiting);
+  // Its places in the queue are free, and serve for the line of those that run.
+  waiting.older = pool.newest;
+  if (pool.newest === undefined) pool.oldest = waiting;
+  else pool.newest.newer = waiting;
+  pool.newest = waiting;
   return waiting;
+}
+
+function leaveLine(pool: Pool, waiting: Waiting): void {
+  const { older, newer } = waiting;
+  if (older === undefined) pool.oldest = newer;
+  else older.newer = newer;
+  if (newer === undefined) pool.newest = older;
+  else newer.older = older;
 }
 
 /** A ticket's call ended: what it cost beyond what was charged (or less) is charged now. */
 export function release(pool: Pool, book: Book, waiting: Waiting, actual: number, at: Ms): void {
   pool.running--;
   book.running--;
-  if (book.lane === "bronze") pool.bronze.delete(waiting);
+  leaveLine(pool, waiting);
   book.usage.set(book.running, at);
   if (!waiting.preempted) pool.speed.ended(waiting.cost, at - waiting.grantedAt);
   const more = actual - waiting.cost;
@@ -161,17 +180,22 @@ export function outlookOf(pool: Pool, book: Book, tenant: string, slots: number,
   const { costPerMs, meanMs, meanCost } = pool.speed;
   const rate = rateOf(pool, book, slots, at);
   if (rate === undefined || costPerMs === undefined || meanMs === undefined || meanCost === undefined)
-    return { waitMs: 0, serviceMs: 0 };
+    return { waitMs: 0, serviceMs: 0, freeMs: 0 };
   const serviceMs = meanCost / costPerMs;
   const { flows } = book;
   const capacity = Math.max(1, Math.min(pool.limit, slots));
   const busy = pool.running >= capacity || flows.size > 0;
-  if (!busy && ahead === 0) return { waitMs: 0, serviceMs };
+  const stepMs = meanMs / capacity;
+  // Calls that began together end together: until then the queue stands still.
+  const freeMs = Math.max(stepMs, (pool.oldest?.grantedAt ?? -Infinity) + meanMs - at);
+  if (!busy && ahead === 0) return { waitMs: 0, serviceMs, freeMs };
   const own = flows.waitingOf(tenant) > 0 ? 0 : 1;
-  const next = busy ? meanMs / capacity : 0;
+  const next = busy ? stepMs : 0;
   // One more of the tenant's moves it back by its cost, while one of each other's is served.
   const turns = (flows.tagOf(tenant) - flows.clock + ahead * meanCost) * (flows.active + own);
   // Nobody waits for more than what waits now, unless more comes.
   const most = flows.cost + ahead * meanCost * (flows.active + own) + next * rate;
-  return { waitMs: Math.max(next, Math.min(turns, most) / rate), serviceMs };
+  // A tenant's place moves once in a turn of all.
+  const turnMs = turns < most ? ((flows.active + own - 1) * meanCost) / rate : 0;
+  return { waitMs: Math.max(next, Math.min(turns, most) / rate), serviceMs, freeMs: freeMs + turnMs };
 }

@@ -38,9 +38,10 @@ export function victimFor(pool: Pool, among: Iterable<Pool>, capacity: number, a
   const floor = Math.max(1, Math.floor(capacity * shareOf(pool)));
   let victim: Waiting | undefined;
   let count = 0;
-  for (const { bronze } of among) {
-    count += bronze.size;
-    for (const waiting of bronze) {
+  for (const { oldest } of among) {
+    for (let waiting = oldest; waiting !== undefined; waiting = waiting.newer) {
+      if (waiting.ticket.lane !== "bronze") continue;
+      count++;
       if (waiting.preempted) return undefined;
       if (victim === undefined || waiting.grantedAt >= victim.grantedAt) victim = waiting;
     }
@@ -49,9 +50,10 @@ export function victimFor(pool: Pool, among: Iterable<Pool>, capacity: number, a
 }
 
 /** Whether gold would get the slot that comes free: lanes keep their shares. */
-function isGoldsTurn({ books }: Pool): boolean {
-  const gold = books.find(({ lane }) => lane === "gold");
-  return gold !== undefined && books.every(({ flows, start }) => flows.size === 0 || start >= gold.start);
+function isGoldsTurn(pool: Pool): boolean {
+  const gold = bookOf(pool, "gold");
+  for (const { flows, start } of pool.books) if (flows.size > 0 && start < gold.start) return false;
+  return true;
 }
 
 function shareOf({ books }: Pool): number {

@@ -88,6 +88,8 @@ export interface Outlook {
   readonly waitMs: Ms;
   /** How long its call would run; 0 while nothing was measured yet. */
   readonly serviceMs: Ms;
+  /** When the wait will have become shorter at the latest: the next slot comes free, and each tenant had its turn; 0 while nothing was measured yet. */
+  readonly freeMs: Ms;
 }
 
 /** Lanes in front of a number of slots. Plain state behind synchronous operations; each tells what it granted or shed. */
