@@ -47,6 +47,22 @@ const benches = {
       "fair lanes and overload in virtual time beside FIFO, rate limit, strict priority and no control; CPU of a refusal",
     builds: ["atp-bench...", "@atp-examples/router..."],
   },
+  slow: {
+    about:
+      "a hundred readers of which ten stop: what the router holds, what the others feel, whether all is there in the end",
+    builds: ["atp-bench...", "@atp-examples/router..."],
+  },
+  stack: {
+    about: "the stack: ready when, what policy, identity and telemetry cost, what happens while OPA or memory is away",
+    builds: [
+      "atp-bench...",
+      "@atp-examples/stack...",
+      "@atp-examples/router...",
+      "@atp-examples/memory-gateway...",
+      "@atp-examples/adapter-librarian...",
+      "@atp-examples/adapter-persona...",
+    ],
+  },
   profile: {
     about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory]",
     builds: ["atp-bench...", "@atp-examples/router..."],

@@ -7,6 +7,10 @@ export interface ProductOptions {
   readonly adapterPort: number;
   readonly logFile: string;
   readonly nodeOptions?: readonly string[];
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Further keys of its configuration. */
+  readonly config?: object;
 }
 
 /**
@@ -21,7 +25,7 @@ export const estimateTimeoutMs = 20_000;
  */
 export async function startProduct(options: ProductOptions): Promise<Running> {
   const configFile = `${options.logFile}.config.json`;
-  writeFileSync(configFile, JSON.stringify({ limits: { estimate_timeout_ms: estimateTimeoutMs } }));
+  writeFileSync(configFile, JSON.stringify({ limits: { estimate_timeout_ms: estimateTimeoutMs }, ...options.config }));
   return startProgram("examples/router/dist/main.js", {
     env: {
       HOST: "127.0.0.1",
@@ -29,6 +33,7 @@ export async function startProduct(options: ProductOptions): Promise<Running> {
       ADAPTER_ENDPOINTS: JSON.stringify([`http://127.0.0.1:${options.adapterPort}`]),
       LOG_LEVEL: "info",
       ATP_CONFIG: configFile,
+      ...options.env,
     },
     logFile: options.logFile,
     ...(options.nodeOptions === undefined ? {} : { nodeOptions: options.nodeOptions }),

@@ -1,0 +1,71 @@
+/** What telemetry costs: the same router with all of it on and with none, by the method of the router's own bench. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { Controlled } from "../harness/children.js";
+import { progress } from "../harness/report.js";
+import { ratio, type Spread } from "../harness/stats.js";
+import { burst, paced } from "../router/modes.js";
+import { checkProduct, startProduct } from "../router/product.js";
+import { inTurn, mirrored, throughRouter, Turns } from "../router/rounds.js";
+
+/** CPU of the router with telemetry over that without, and what came at the collector. */
+export interface TelemetryCost {
+  readonly burst: Spread;
+  readonly paced: Spread;
+  readonly exports: number;
+}
+
+/**
+ * On: traces of every request and metrics over OTLP, the audit log, decision records. Both log at info and serve `/metrics`, as every
+ * router does. The collector is a process of its own kind, this one: it takes what comes and counts it.
+ */
+export async function telemetryCost(
+  adapter: Controlled,
+  load: Controlled,
+  folder: string,
+  rounds: number,
+): Promise<TelemetryCost> {
+  let exports = 0;
+  const collector = createServer((request, response) => {
+    request.resume().on("end", () => {
+      exports++;
+      response.setHeader("content-type", "application/json");
+      response.end("{}");
+    });
+  });
+  await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve));
+  const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
+  const off = await startProduct({ adapterPort: adapter.port, logFile: join(folder, "off.log") });
+  const on = await startProduct({
+    adapterPort: adapter.port,
+    logFile: join(folder, "on.log"),
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint },
+    config: {
+      telemetry: { sample_ratio: 1, audit: { file: join(folder, "audit.jsonl") } },
+      learning: { mode: "observe", records_file: join(folder, "records.jsonl") },
+    },
+  });
+  try {
+    for (const { port } of [off, on]) await checkProduct(port);
+    const variants = [throughRouter("on", load, on), throughRouter("off", load, off)] as const;
+    const turns = new Turns();
+    for (let round = 0; round <= rounds; round++) {
+      for (const mode of [burst, paced]) {
+        for (const variant of mirrored(inTurn(variants, round))) {
+          const turn = await variant.turn(mode);
+          // The first round warms up and is dropped.
+          if (round > 0) turns.add(round, mode, variant, turn);
+        }
+      }
+      progress(`telemetry: round ${round} of ${rounds}`);
+    }
+    const of = (mode: typeof burst): Spread =>
+      ratio(turns.values(mode, variants[0], "routerCpuMs"), turns.values(mode, variants[1], "routerCpuMs"));
+    return { burst: of(burst), paced: of(paced), exports };
+  } finally {
+    await Promise.all([off.stop(), on.stop()]);
+    collector.close();
+    collector.closeAllConnections();
+  }
+}
