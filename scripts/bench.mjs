@@ -63,6 +63,10 @@ const benches = {
       "@atp-examples/adapter-persona...",
     ],
   },
+  scale: {
+    about: "four routers on one Redis: restarts, a kill, what Redis costs, 1 to 4 routers, the OpenAI door under load",
+    builds: ["atp-bench...", "@atp-examples/router..."],
+  },
   profile: {
     about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory]",
     builds: ["atp-bench...", "@atp-examples/router..."],

@@ -31,6 +31,8 @@ export interface Running {
 export interface RunningProgram extends Running {
   /** Its ports in the order in which it told them: one, unless it serves several. */
   readonly ports: readonly number[];
+  /** Resolves when it has ended, however. */
+  readonly ended: Promise<void>;
 }
 
 /** A running program that answers calls over its channel. */
@@ -139,6 +141,7 @@ export async function startProgram(path: string, options: ProgramOptions): Promi
     pid: pidOf(child, path),
     port: ports[0] ?? 0,
     ports,
+    ended: new Promise((resolve) => child.once("exit", () => resolve())),
     stop: () => ended(child, () => child.kill("SIGTERM")).finally(() => log.close()),
   };
 }

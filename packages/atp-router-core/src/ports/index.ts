@@ -3,3 +3,4 @@ export * from "./adapter-port.js";
 export * from "./ledger-store.js";
 export * from "./other-ports.js";
 export * from "./tracing-port.js";
+export * from "./run-store.js";

@@ -1,6 +1,7 @@
 import { AtpError, closeCodes, decodeFrame, encodeFrame, payloadTypes } from "atp-protocol";
 import type { Decoded, HelloContent, Payload } from "atp-protocol";
 import type { Principal } from "../model/index.js";
+import { StoreUnavailable } from "../ports/index.js";
 import type { Identified } from "../ports/index.js";
 import { createSession, TOKEN_BYTES } from "./session.js";
 import type { Line, Session } from "./session-port.js";
@@ -163,7 +164,7 @@ export function openConnection(
 
   function refused(fresh: Session): (error: unknown) => void {
     return (error) => {
-      const told = AtpError.from(error, "EAUTH");
+      const told = error instanceof StoreUnavailable ? storeAway() : AtpError.from(error, "EAUTH");
       const closeCode = closeCodeOf(told);
       fresh.step({ t: "hello.refused", at: clock.now(), error: told.toContent(), closeCode });
     };
@@ -283,6 +284,12 @@ interface Asked {
   readonly token: string | undefined;
   readonly tokenId: string;
   readonly shownId: string;
+}
+
+/** Who asks is known; what routers share of its sessions is not. */
+function storeAway(): AtpError {
+  const message = "The store that routers share cannot be reached. Connect again later.";
+  return new AtpError("EOVERLOAD", message, { retryAfterMs: 1_000 });
 }
 
 function notYours(): AtpError {

@@ -1,8 +1,8 @@
 import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
 import { fromWindow, lowest, may, seesAll, tailsOf, toWindow } from "../model/index.js";
-import type { Lane, Principal, Task } from "../model/index.js";
-import type { StreamTrace } from "../ports/index.js";
+import type { Lane, Limits, Principal, Route, Task } from "../model/index.js";
+import type { Rng, StreamTrace } from "../ports/index.js";
 import { redactText } from "../policy/redact.js";
 import { createRouterMachine } from "../router/index.js";
 import { matchRoute, narrowRoute } from "../routing/index.js";
@@ -13,8 +13,10 @@ import { allowTools } from "./default-policy.js";
 import { passDoor } from "./door.js";
 import { createEventLoop } from "./event-loop.js";
 import { createSharing } from "./sharing.js";
+import type { SharedKeysOf } from "./sharing.js";
+import { refusal } from "./refusal.js";
 import { explain } from "./explain.js";
-import type { Emit, StreamHost } from "./host.js";
+import type { Emit, StreamHost, StreamOutput } from "./host.js";
 import { feedbackOf, learnedBy, learningOf } from "./learning.js";
 import { outerScopes } from "./outer-scopes.js";
 import { createLedgerDesk } from "./ledger-desk.js";
@@ -126,7 +128,7 @@ export function createRouter(config: RouterConfig): Router {
   const authenticate: ConnectionTools["authenticate"] = (token) =>
     config.identity === undefined ? anyone : config.identity.authenticate(token === undefined ? {} : { token });
 
-  const sharing = createSharing(clock, (event) => emit(event), config.cache);
+  const sharing = createSharing(clock, (event) => emit(event), config.cache, keysOf(config, rng));
 
   function aliasOf(session: string): string {
     let alias = aliases.get(session);
@@ -160,11 +162,29 @@ export function createRouter(config: RouterConfig): Router {
       asked.meta["strategy"] === undefined && route?.strategy !== undefined
         ? { ...asked, strategy: route.strategy }
         : asked;
-    const at = clock.now();
     const window = fromWindow(o.frame.window, lowest(o.sessionLimits, route?.budget ?? {}));
-    const { key, ref } = o;
+    const { ref } = o;
     const output = o.dryRun ? o.output : sharing.share(o, task, principal, qos, toWindow(window));
-    if (output === undefined) return;
+    if (!(output instanceof Promise)) return begin(output);
+    // Other routers are asked first: meanwhile it is on no list but that of `sharing`.
+    output.then(begin).catch((error: unknown) => o.output.end(ref, refusal(error)));
+
+    function begin(output: StreamOutput | undefined): void {
+      if (output !== undefined) start(o, task, principal, qos, window, route, output);
+    }
+  }
+
+  function start(
+    o: Opened,
+    task: Task,
+    principal: Principal,
+    qos: Lane,
+    window: Limits,
+    route: Route | undefined,
+    output: StreamOutput,
+  ): void {
+    const at = clock.now();
+    const { key, ref } = o;
     hosts.set(o.key, {
       key,
       ref,
@@ -219,6 +239,7 @@ export function createRouter(config: RouterConfig): Router {
     for (const end of [...connections, ...(shared?.lines() ?? [])])
       end.close(closeCodes.goingAway, "the router shuts down");
     shared?.close();
+    sharing.close();
     // Nobody comes back to a router that is gone.
     for (const session of [...sessions.all()]) if (session.detachedAt !== undefined) session.dispose();
     stopTick();
@@ -320,8 +341,14 @@ export function createRouter(config: RouterConfig): Router {
       await streamsEnded(options.drainMs ?? wire.drain_ms);
       // Each is bounded by the limit of memory.
       await Promise.all(writes);
+      await sharing.settled();
       await close();
     },
     close,
   };
+}
+
+/** Keys that count at every router of a store. */
+function keysOf({ runs: store, observer }: RouterConfig, rng: Rng): SharedKeysOf | undefined {
+  return store === undefined ? undefined : { store, rng, observer };
 }

@@ -13,6 +13,7 @@ import type {
   Observer,
   PolicyPort,
   Rng,
+  RunStore,
   TracingPort,
 } from "../ports/index.js";
 import type { Redactor } from "../policy/redact.js";
@@ -132,6 +133,11 @@ export interface RouterConfig {
    * @default none: a client resumes where it was
    */
   readonly replay?: ReplayStore;
+  /**
+   * Where idempotency keys are kept, so that one counts at every router that shares it (A9.4).
+   * @default this router's memory
+   */
+  readonly runs?: RunStore;
   /** @default nothing is learned */
   readonly learning?: LearningConfig;
   /** What is done about slow and failing adapters. @default hedges, retries, restarts, breaker and outlier ejection by their defaults */

@@ -4,6 +4,7 @@ import type { Clock } from "../ports/index.js";
 import type { RouterEvent } from "../router/index.js";
 import type { StreamEnd, StreamKey } from "../stream/index.js";
 import type { Emit, StreamOutput } from "./host.js";
+import { refusal } from "./refusal.js";
 
 /** One SYN that holds a run, its first or a later one. */
 interface Holder {
@@ -71,6 +72,8 @@ export interface SharedRuns {
    * @throws what the rules throw
    */
   join(syn: SharingSyn): StreamOutput | undefined;
+  /** Whether this router has a run of that name. */
+  knows(name: string): boolean;
   /** A client's event about a stream. @returns whether it is one holder's alone, so that the run must not see it */
   takes(event: RouterEvent): boolean;
   /** A holder's stream went on to another session. @returns whether it was a holder's */
@@ -149,9 +152,8 @@ export function createSharedRuns(clock: Clock, emit: Emit, rules: SharingRules):
       {
         processed: "maybe",
       },
-    ).toContent();
-    const telemetry = { tokens: 0, usd: 0, latency_ms: 0, in_tokens: 0, out_tokens: 0, adapters: [] };
-    holder.output.end(holder.ref, { t: "stream.closed", by: "error", error, telemetry, record: {} });
+    );
+    holder.output.end(holder.ref, refusal(error));
   }
 
   return {
@@ -191,6 +193,10 @@ export function createSharedRuns(clock: Clock, emit: Emit, rules: SharingRules):
         holding.set(key, known);
       }
       return undefined;
+    },
+    knows(name) {
+      purge();
+      return runs.has(name);
     },
     takes(event) {
       if (holding.size === 0 || !("key" in event)) return false;

@@ -1,3 +1,4 @@
+import { AtpError } from "atp-protocol";
 import type { HelloContent, KeptMessage, LostStream, StreamRef } from "atp-protocol";
 import type { Attachment, ReplayCommand, ReplayStore } from "atp-protocol/replay";
 import type { Principal } from "../model/index.js";
@@ -45,6 +46,9 @@ export interface SharedTools {
   readonly attach: OwnerTools["attach"];
 }
 
+/** How long to wait before a store that did not answer is asked for commands again. */
+const LISTEN_AGAIN_MS = 500;
+
 /** Joins a router to those that share `store`. */
 export function shareSessions(tools: SharedTools): SharedSessions {
   const { store, clock, rng } = tools;
@@ -76,10 +80,23 @@ export function shareSessions(tools: SharedTools): SharedSessions {
     if (line !== null) owned.set(batch.line, line);
   }
 
-  const listening = store.commands(self, onCommand).then((stop) => {
-    if (closed) stop();
-    else stopCommands = stop;
-  }, report);
+  /** A store that is away at the start is asked again: without its commands nobody could reach the sessions of this router. */
+  function listen(): Promise<void> {
+    return store.commands(self, onCommand).then(
+      (stop) => {
+        listens = true;
+        if (closed) stop();
+        else stopCommands = stop;
+      },
+      (error: unknown) => {
+        report(error);
+        if (!closed) stopRetry = clock.at(clock.now() + LISTEN_AGAIN_MS, () => (listening = listen()));
+      },
+    );
+  }
+  let listens = false;
+  let stopRetry: (() => void) | undefined;
+  let listening = listen();
 
   const forgetOwn = async (session: string, who: Principal, last: string | undefined): Promise<void> => {
     const now = last === undefined ? null : await store.attach(last, principalName(who));
@@ -90,6 +107,11 @@ export function shareSessions(tools: SharedTools): SharedSessions {
   return {
     async publish(session, who, tokenIds) {
       await listening;
+      // A session that is published and cannot be reached would count as one of a router that is lost.
+      if (!listens)
+        throw new AtpError("EOVERLOAD", "The store that routers share cannot be reached. Connect again later.", {
+          retryAfterMs: LISTEN_AGAIN_MS,
+        });
       await store.publish(session, principalName(who), self, tokenIds);
     },
     tokens(session, who, tokenIds) {
@@ -138,6 +160,7 @@ export function shareSessions(tools: SharedTools): SharedSessions {
     lines: () => owned.values(),
     close() {
       closed = true;
+      stopRetry?.();
       stopCommands?.();
     },
   };

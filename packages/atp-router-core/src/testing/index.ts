@@ -9,6 +9,8 @@ export { ledgerStoreCompliance } from "./ledger-compliance.js";
 export type { MakeLedgerStore, TestTools } from "./ledger-compliance.js";
 export { connectMemorySocket } from "./memory-socket.js";
 export type { MemorySocket } from "./memory-socket.js";
+export { runStoreCompliance } from "./run-compliance.js";
+export type { RunStoreHarness } from "./run-compliance.js";
 export { scriptedAdapter } from "./scripted-adapter.js";
 export type { AdapterScript, ScriptedAdapter, ScriptStep } from "./scripted-adapter.js";
 export { createSimulation, syn } from "./simulation.js";

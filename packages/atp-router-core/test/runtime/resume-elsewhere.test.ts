@@ -2,6 +2,7 @@ import type { Frame, HelloContent } from "atp-protocol";
 import { createReplayMemory } from "atp-protocol/replay";
 import type { ReplayStore } from "atp-protocol/replay";
 import { describe, expect, it } from "vitest";
+import { StoreUnavailable } from "../../src/ports/index.js";
 import { createSimulation, syn } from "../../src/testing/index.js";
 import type { MemorySocket, Simulation, SimulationConfig } from "../../src/testing/index.js";
 
@@ -94,6 +95,29 @@ function resumed(at: Simulation, { token, seen }: Dropped): MemorySocket {
 const close = ({ a, b }: World): Promise<unknown> => Promise.all([a.router.close(), b.router.close()]);
 
 describe("resume at another router", () => {
+  it("A9.3 a store that is away when a router starts is asked again: its sessions are then reached", async () => {
+    const store = createReplayMemory();
+    let away = 2;
+    const late: ReplayStore = {
+      ...store,
+      commands: (self, take) =>
+        away-- > 0 ? Promise.reject(new StoreUnavailable("away", "no")) : store.commands(self, take),
+    };
+    const adapters = [{ id: "a", answer }];
+    const a = createSimulation({ adapters, replay: late });
+    const b = createSimulation({ adapters, clock: a.clock, seed: 2, replay: store });
+    const early = a.connect();
+    early.send(hello());
+    await a.clock.advance(100);
+    // It is told the truth: not its credentials are wrong.
+    expect(codeOf(early.frames[0])).toBe("EOVERLOAD");
+    await a.clock.advance(2_000);
+    const socket = resumed(b, await dropped(a));
+    await a.clock.until(() => socket.end("st1") !== undefined);
+    expect(statesOf(socket)).toMatchObject([{ stream_id: "st1", state: "live" }]);
+    await close({ a, b, lose: () => undefined });
+  });
+
   it("A9.3 the owner's frames come through the other one: the missing suffix, then live, once and in order", async () => {
     const w = world();
     const first = await dropped(w.a);
