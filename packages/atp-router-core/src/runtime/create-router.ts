@@ -2,7 +2,7 @@ import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
 import { fromWindow, lowest, may, seesAll, tailsOf, toWindow } from "../model/index.js";
 import type { Lane, Limits, Principal, Route, Task } from "../model/index.js";
-import type { Rng, StreamTrace } from "../ports/index.js";
+import type { StreamTrace } from "../ports/index.js";
 import { redactText } from "../policy/redact.js";
 import { createRouterMachine } from "../router/index.js";
 import { matchRoute, narrowRoute } from "../routing/index.js";
@@ -13,9 +13,9 @@ import { allowTools } from "./default-policy.js";
 import { passDoor } from "./door.js";
 import { createEventLoop } from "./event-loop.js";
 import { createSharing } from "./sharing.js";
-import type { SharedKeysOf } from "./sharing.js";
 import { refusal } from "./refusal.js";
 import { explain } from "./explain.js";
+import { newHost } from "./host.js";
 import type { Emit, StreamHost, StreamOutput } from "./host.js";
 import { feedbackOf, learnedBy, learningOf } from "./learning.js";
 import { outerScopes } from "./outer-scopes.js";
@@ -128,7 +128,12 @@ export function createRouter(config: RouterConfig): Router {
   const authenticate: ConnectionTools["authenticate"] = (token) =>
     config.identity === undefined ? anyone : config.identity.authenticate(token === undefined ? {} : { token });
 
-  const sharing = createSharing(clock, (event) => emit(event), config.cache, keysOf(config, rng));
+  const sharing = createSharing(
+    clock,
+    (event) => emit(event),
+    config.cache,
+    config.runs === undefined ? undefined : { store: config.runs, rng, observer },
+  );
 
   function aliasOf(session: string): string {
     let alias = aliases.get(session);
@@ -184,23 +189,11 @@ export function createRouter(config: RouterConfig): Router {
     output: StreamOutput,
   ): void {
     const at = clock.now();
-    const { key, ref } = o;
-    hosts.set(o.key, {
-      key,
-      ref,
-      output,
-      scope: `session:${o.session}`,
-      tenant: principal.tenant,
-      qos,
-      task,
-      session: o.dryRun ? rng.hex(8) : aliasOf(o.session),
-      callPrefix: rng.hex(8),
-      traceparent: task.trace?.traceparent,
-      trace: o.dryRun ? undefined : traceOf(o.key, task, principal.tenant, qos),
-      unlogged: false,
-      timers: {},
-      legs: new Map(),
-    });
+    const { key } = o;
+    const session = o.dryRun ? rng.hex(8) : aliasOf(o.session);
+    const trace = o.dryRun ? undefined : traceOf(key, task, principal.tenant, qos);
+    const host = newHost(o, task, principal.tenant, qos, { output, session, callPrefix: rng.hex(8), trace });
+    hosts.set(key, host);
     const opening = {
       task,
       principal,
@@ -346,9 +339,4 @@ export function createRouter(config: RouterConfig): Router {
     },
     close,
   };
-}
-
-/** Keys that count at every router of a store. */
-function keysOf({ runs: store, observer }: RouterConfig, rng: Rng): SharedKeysOf | undefined {
-  return store === undefined ? undefined : { store, rng, observer };
 }

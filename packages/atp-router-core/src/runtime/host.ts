@@ -38,6 +38,19 @@ export interface StreamHost {
   readonly legs: Map<number, LegSlot>;
 }
 
+/** The host of a stream that begins. */
+export function newHost(
+  { key, ref, session: of }: { readonly key: StreamKey; readonly ref: StreamRef; readonly session: string },
+  task: Task,
+  tenant: string,
+  qos: Qos,
+  more: Pick<StreamHost, "output" | "session" | "callPrefix" | "trace">,
+): StreamHost {
+  const traceparent = task.trace?.traceparent;
+  const begun = { unlogged: false, timers: {}, legs: new Map<number, LegSlot>() };
+  return { key, ref, scope: `session:${of}`, tenant, qos, task, traceparent, ...begun, ...more };
+}
+
 /** A call as the runtime holds it. */
 export interface LegSlot {
   handle: LegHandle | null;

@@ -90,9 +90,12 @@ export function shareSessions(tools: SharedTools): SharedSessions {
       },
       (error: unknown) => {
         report(error);
-        if (!closed) stopRetry = clock.at(clock.now() + LISTEN_AGAIN_MS, () => (listening = listen()));
+        if (!closed) stopRetry = clock.at(clock.now() + LISTEN_AGAIN_MS, again);
       },
     );
+  }
+  function again(): void {
+    listening = listen();
   }
   let listens = false;
   let stopRetry: (() => void) | undefined;
