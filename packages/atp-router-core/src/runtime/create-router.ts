@@ -2,7 +2,6 @@ import { AtpError, closeCodes } from "atp-protocol";
 import { webDigest } from "atp-protocol/integrity";
 import { fromWindow, lowest, may, seesAll, tailsOf, toWindow } from "../model/index.js";
 import type { Lane, Limits, Principal, Route, Task } from "../model/index.js";
-import type { StreamTrace } from "../ports/index.js";
 import { redactText } from "../policy/redact.js";
 import { createRouterMachine } from "../router/index.js";
 import { matchRoute, narrowRoute } from "../routing/index.js";
@@ -15,7 +14,8 @@ import { createEventLoop } from "./event-loop.js";
 import { createSharing } from "./sharing.js";
 import { refusal } from "./refusal.js";
 import { explain } from "./explain.js";
-import { newHost } from "./host.js";
+import { createAliases } from "./aliases.js";
+import { newHost, traceOf } from "./host.js";
 import type { Emit, StreamHost, StreamOutput } from "./host.js";
 import { feedbackOf, learnedBy, learningOf } from "./learning.js";
 import { outerScopes } from "./outer-scopes.js";
@@ -68,8 +68,7 @@ export function createRouter(config: RouterConfig): Router {
     overload: { ...overload, seed: rng.u32() },
     ...(learning === undefined ? {} : { learning }),
   });
-  /** Names of sessions for adapters. */
-  const aliases = new Map<string, string>();
+  const aliases = createAliases(rng);
   /** Called when the last stream has ended. */
   let whenEmpty: (() => void) | undefined;
   const scopes = createSessionScopes(hosts, (scope) => desk.forget(scope));
@@ -135,20 +134,6 @@ export function createRouter(config: RouterConfig): Router {
     config.runs === undefined ? undefined : { store: config.runs, rng, observer },
   );
 
-  function aliasOf(session: string): string {
-    let alias = aliases.get(session);
-    if (alias === undefined) {
-      alias = rng.hex(8);
-      aliases.set(session, alias);
-    }
-    return alias;
-  }
-
-  function traceOf(key: StreamKey, task: Task, tenant: string, qos: Lane): StreamTrace | undefined {
-    const { taskType, strategy, promptJson, trace } = task;
-    return config.tracing?.stream({ key, tenant, qos, taskType, strategy, promptJson, ...trace });
-  }
-
   function open(o: Opened, principal: Principal): void {
     if (draining) throw new AtpError("EDRAINING", "The router shuts down. Ask again elsewhere.");
     if (!may(principal, "stream"))
@@ -190,8 +175,8 @@ export function createRouter(config: RouterConfig): Router {
   ): void {
     const at = clock.now();
     const { key } = o;
-    const session = o.dryRun ? rng.hex(8) : aliasOf(o.session);
-    const trace = o.dryRun ? undefined : traceOf(key, task, principal.tenant, qos);
+    const session = o.dryRun ? rng.hex(8) : aliases.of(o.session);
+    const trace = o.dryRun ? undefined : traceOf(config.tracing, key, task, principal.tenant, qos);
     const host = newHost(o, task, principal.tenant, qos, { output, session, callPrefix: rng.hex(8), trace });
     hosts.set(key, host);
     const opening = {
@@ -289,7 +274,7 @@ export function createRouter(config: RouterConfig): Router {
     changed: (session) => sessions.changed(session),
     disposed(session) {
       sessions.remove(session);
-      aliases.delete(session.id);
+      aliases.forget(session.id);
       scopes.sessionEnded(session);
     },
   };

@@ -1,8 +1,8 @@
 import type { Payload, Qos, StreamRef, Window } from "atp-protocol";
 import type { RouterEvent } from "../router/index.js";
 import type { StreamEnd, StreamKey, TimerName } from "../stream/index.js";
-import type { Task } from "../model/index.js";
-import type { LegHandle, StreamTrace } from "../ports/index.js";
+import type { Lane, Task } from "../model/index.js";
+import type { LegHandle, StreamTrace, TracingPort } from "../ports/index.js";
 
 /** Where a stream's output goes: a connection, or the answer of a dry run. */
 export interface StreamOutput {
@@ -36,6 +36,17 @@ export interface StreamHost {
   readonly timers: Partial<Record<TimerName, () => void>>;
   /** By leg; null while the call is on its way. */
   readonly legs: Map<number, LegSlot>;
+}
+
+/** Follows a stream, when traces are on. */
+export function traceOf(
+  tracing: TracingPort | undefined,
+  key: StreamKey,
+  { taskType, strategy, promptJson, trace }: Task,
+  tenant: string,
+  qos: Lane,
+): StreamTrace | undefined {
+  return tracing?.stream({ key, tenant, qos, taskType, strategy, promptJson, ...trace });
 }
 
 /** The host of a stream that begins. */
