@@ -16,7 +16,7 @@ export interface Outage {
   readonly name: string;
   readonly requests: number;
   readonly answered: number;
-  /** Refused with `ESEC`. */
+  /** Refused with `EPOLICY`. */
   readonly denied: number;
   readonly slowestMs: number;
   /** The process lives and says so. */
@@ -62,7 +62,7 @@ async function ask(router: Running, name: string, memory: boolean): Promise<Outa
       const told = (telemetry as { readonly memory?: { readonly skipped?: unknown } } | undefined)?.memory;
       if (told?.skipped !== undefined) toldSkipped++;
     } catch (error) {
-      if (isAtpError(error) && error.code === "ESEC") denied++;
+      if (isAtpError(error) && error.code === "EPOLICY") denied++;
       else throw error;
     }
     slowestMs = Math.max(slowestMs, performance.now() - began);

@@ -131,6 +131,8 @@ export function createMetrics(): RouterMetrics {
     labelNames: ["outcome"],
     registers,
   });
+  // A series that is there from the start: the first failure is an increase, and an alert on it has data before.
+  for (const outcome of ["ok", "failed"]) memoryWrites.inc({ outcome }, 0);
 
   function observe(o: Observation): void {
     switch (o.t) {
