@@ -1,8 +1,7 @@
 /**
  * The memory gateway as a process (part D).
  */
-import { openAuditLog } from "atp-router-core/node";
-import { type Logger, pino } from "pino";
+import { openAuditLog, processLog, type ProcessLog } from "atp-router-core/node";
 import { isLoopbackName } from "./access.js";
 import { createMemoryGateway } from "./app.js";
 import { ConfigError, type GatewayConfig, readConfig } from "./config.js";
@@ -17,7 +16,8 @@ const syncEveryMs = 1_000;
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const log = pino({ name: "memory-gateway", level: config.logLevel }, pino.destination({ fd: 2, sync: true }));
+  const sink = processLog(config.logLevel, { base: { name: "memory-gateway" } });
+  const { log } = sink;
   const kept = await storeOf(config, log);
   const { store } = kept;
   const identity = identityOf(config);
@@ -44,6 +44,7 @@ async function main(): Promise<void> {
     void running
       .close()
       .then(() => Promise.all([kept.close(), audit?.close()]))
+      .then(() => sink.close())
       .then(() => process.exit(0));
   };
   process.once("SIGTERM", stop);
@@ -62,7 +63,7 @@ async function main(): Promise<void> {
 /** Where objects are kept, and how that is ended. */
 async function storeOf(
   { redisUrl, quota }: GatewayConfig,
-  log: Logger,
+  log: ProcessLog["log"],
 ): Promise<{ readonly store: MemoryStore; close(): Promise<void> }> {
   if (redisUrl === undefined) {
     const store = new InMemoryStore({ quota });

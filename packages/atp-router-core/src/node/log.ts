@@ -5,12 +5,69 @@ import type { Observation, Observer } from "../ports/index.js";
 /** Levels of `LOG_LEVEL`. */
 export const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
-/** A log of JSON lines on standard error. Lines are written together, and at once when the process ends. */
+/** Characters that may wait for a sink that does not take them; further lines are dropped and counted. */
+const MAX_WAITING = 1_048_576;
+
+/** How long the end of a process waits for its last lines. */
+const CLOSE_MS = 1_000;
+
+/** Options of {@link processLog}. */
+export interface ProcessLogOptions {
+  /** Members of every line. @default none */
+  readonly base?: Readonly<Record<string, unknown>>;
+}
+
+/** The log of a process. */
+export interface ProcessLog {
+  readonly log: Logger;
+  /** Lines that found no room so far. */
+  readonly dropped: number;
+  /** Resolves when everything is written, or after {@link CLOSE_MS} when nobody takes it. The process then ends without a wait. */
+  close(): Promise<void>;
+}
+
+/**
+ * A log of JSON lines on standard error. Lines are written together. A reader that stops holds up nobody: lines wait up to a
+ * bound, then they are dropped, and how many is the next line that is taken.
+ */
+export function processLog(level: string = "info", options: ProcessLogOptions = {}): ProcessLog {
+  const sink = destination({ dest: 2, sync: false, minLength: 4_096, periodicFlush: 200, maxLength: MAX_WAITING });
+  const log = pino({ level, base: options.base ?? null, timestamp: stdTimeFunctions.isoTime }, sink);
+  let dropped = 0;
+  let unsaid = 0;
+  sink.on("drop", () => {
+    dropped++;
+    unsaid++;
+  });
+  sink.on("drain", () => {
+    if (unsaid === 0) return;
+    const lost = unsaid;
+    unsaid = 0;
+    log.warn({ lost }, "log lines were dropped: nobody took them");
+  });
+  return {
+    log,
+    get dropped() {
+      return dropped;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        const late = setTimeout(() => {
+          // Else the end of the process would try to write what is left, and wait for ever.
+          sink.destroy();
+          resolve();
+        }, CLOSE_MS);
+        sink.flush(() => {
+          clearTimeout(late);
+          resolve();
+        });
+      }),
+  };
+}
+
+/** The lines of {@link processLog}, for a program that ends by itself. */
 export function createLogger(level: string = "info"): Logger {
-  return pino(
-    { level, base: null, timestamp: stdTimeFunctions.isoTime },
-    destination({ dest: 2, sync: false, minLength: 4_096, periodicFlush: 200 }),
-  );
+  return processLog(level).log;
 }
 
 /** Writes what a router tells: one line for each ended stream, never a prompt, an answer or a token. */

@@ -5,7 +5,7 @@ import type { ProcessConfig } from "./config.js";
 import { portsFromConfig, routerFromConfig } from "./from-config.js";
 import { keepLearned } from "./learning-from-config.js";
 import { listen } from "./listen.js";
-import { createLogger, logObserver, observers } from "./log.js";
+import { logObserver, observers, processLog } from "./log.js";
 import { recordLog } from "./record-log.js";
 import { createMetrics } from "./metrics.js";
 import { telemetryFromConfig } from "./telemetry-from-config.js";
@@ -21,7 +21,8 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
   const result = readConfig(env);
   if (!result.ok) return refuse(result.message);
   const { config } = result;
-  const log = createLogger(config.logLevel);
+  const sink = processLog(config.logLevel);
+  const { log } = sink;
   const metrics = createMetrics();
   try {
     const telemetry = await telemetryFromConfig(config, log);
@@ -76,7 +77,8 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
         })
         .catch((error: unknown) => log.error({ reason: (error as Error).message }, "what was learned is not kept"))
         .then(() => telemetry.close())
-        .then(() => log.flush(() => process.exit(0)));
+        .then(() => sink.close())
+        .then(() => process.exit(0));
     };
     process.on("SIGTERM", stop);
     process.on("SIGINT", stop);
