@@ -92,7 +92,8 @@ export function createFlows(): Flows {
   const active = createTagHeap<Flow>();
   const longest = createLongest<Flow>();
   const patience = createPatience<Waiting>();
-  let clock = 0;
+  // A field that is written anew takes no new memory, unlike a variable that functions close over.
+  const state = { clock: 0 };
   let order = 0;
   let size = 0;
   let cost = 0;
@@ -111,7 +112,7 @@ export function createFlows(): Flows {
   /** Forgets idle flows that owe nothing. Looked for only when their number has doubled, so that it costs little on average. */
   function forgetIdle(): void {
     for (const [tenant, flow] of flows) {
-      if (flow.place === -1 && flow.live === 0 && flow.finish <= clock) flows.delete(tenant);
+      if (flow.place === -1 && flow.live === 0 && flow.finish <= state.clock) flows.delete(tenant);
     }
     forgetAt = Math.max(REMEMBERED, flows.size * 2);
   }
@@ -161,7 +162,7 @@ export function createFlows(): Flows {
       return active.size;
     },
     get clock() {
-      return clock;
+      return state.clock;
     },
     add(ticket, at, until) {
       const flow = flowOf(ticket.tenant);
@@ -190,7 +191,7 @@ export function createFlows(): Flows {
       cost += charge;
       patience.add(waiting);
       if (flow.place === -1) {
-        flow.start = Math.max(clock, flow.finish);
+        flow.start = Math.max(state.clock, flow.finish);
         active.push(flow, flow.start, waiting.order);
       }
       return waiting;
@@ -203,7 +204,7 @@ export function createFlows(): Flows {
       const flow = active.peek();
       const waiting = flow === undefined ? undefined : nextOf(flow, at);
       if (flow === undefined || waiting === undefined) return undefined;
-      clock = flow.start;
+      state.clock = flow.start;
       flow.finish = flow.start + waiting.cost;
       flow.start = flow.finish;
       leave(waiting);
@@ -222,15 +223,15 @@ export function createFlows(): Flows {
     nextExpiryAt: () => patience.peek()?.until ?? null,
     correct(flow, more) {
       // What is given back never lifts a flow over those that wait now.
-      flow.finish = Math.max(clock, flow.finish + more);
+      flow.finish = Math.max(state.clock, flow.finish + more);
       if (flow.place === -1) return;
       flow.start = flow.finish;
       settleFirst(flow);
     },
     tagOf(tenant) {
       const flow = flows.get(tenant);
-      if (flow === undefined) return clock;
-      return flow.place === -1 ? Math.max(clock, flow.finish) : flow.start + flow.cost;
+      if (flow === undefined) return state.clock;
+      return flow.place === -1 ? Math.max(state.clock, flow.finish) : flow.start + flow.cost;
     },
     waitingOf: (tenant) => flows.get(tenant)?.live ?? 0,
     newestOfLongest(than) {

@@ -18,6 +18,7 @@ const LEAST_RETRY_MS = 10;
 const LET_IN_SHARE = 0.8;
 /** Nobody is shed for having waited less. */
 const LEAST_PATIENCE_MS = 20;
+const nothing: readonly LaneOutcome[] = [];
 const defaultWaitShare = { gold: 0.9, silver: 0.8, bronze: 0.7 };
 
 /**
@@ -43,6 +44,8 @@ export function createLanes(config: LanesConfig): Lanes {
   const tickets = new Map<string, Waiting>();
   const tally = createTally(weights, reserved);
   let running = 0;
+  /** What became of tickets in the operation that goes on; undefined while nothing did. Most operations tell one thing or none. */
+  let told: LaneOutcome[] | undefined;
   /** The pool, while there is one: most routers and most moments need no choice between adapters. */
   let only: Pool | undefined;
 
@@ -54,6 +57,17 @@ export function createLanes(config: LanesConfig): Lanes {
       only = pools.size === 1 ? pool : undefined;
     }
     return pool;
+  }
+
+  function tell(outcome: LaneOutcome): void {
+    if (told === undefined) told = [outcome];
+    else told.push(outcome);
+  }
+
+  function allTold(): readonly LaneOutcome[] {
+    const all = told ?? nothing;
+    told = undefined;
+    return all;
   }
 
   const mayRun = (lane: Lane): boolean => running + keptFrom(lane, tally.lanes, slots) < slots;
@@ -80,25 +94,25 @@ export function createLanes(config: LanesConfig): Lanes {
     return best;
   }
 
-  function dispatch(at: Ms, out: LaneOutcome[]): void {
+  function dispatch(at: Ms): void {
     for (let book = nextUp(); book !== undefined; book = nextUp()) {
       const { pool } = book;
       // Nothing starts after its time, though nobody has looked since.
-      if (expireIn(pool, book, at, out)) continue;
+      if (expireIn(pool, book, at)) continue;
       const next = book.flows.next(at);
       if (next === undefined) return;
       if (isHopeless(pool, next, at)) {
         book.flows.drop(next);
-        shed(pool, next, "deadline", at, out);
+        shed(pool, next, "deadline", at);
         continue;
       }
       const waiting = takeFrom(pool, book, at);
       if (waiting === undefined) return;
       running++;
       tally.granted(book.lane, waiting, steps[book.lane]);
-      out.push({ t: "granted", id: waiting.ticket.id, waitedMs: at - waiting.since });
+      tell({ t: "granted", id: waiting.ticket.id, waitedMs: at - waiting.since });
     }
-    if (preempts) makeRoom(at, out);
+    if (preempts) makeRoom(at);
   }
 
   /** A call that had to wait and would most likely end after its deadline is not begun. One that need not wait may try. */
@@ -108,12 +122,12 @@ export function createLanes(config: LanesConfig): Lanes {
     return at + cost / costPerMs > ticket.deadlineAt;
   }
 
-  function makeRoom(at: Ms, out: LaneOutcome[]): void {
-    if (only !== undefined) makeRoomIn(only, at, out);
-    else for (const pool of pools.values()) makeRoomIn(pool, at, out);
+  function makeRoom(at: Ms): void {
+    if (only !== undefined) makeRoomIn(only, at);
+    else for (const pool of pools.values()) makeRoomIn(pool, at);
   }
 
-  function makeRoomIn(pool: Pool, at: Ms, out: LaneOutcome[]): void {
+  function makeRoomIn(pool: Pool, at: Ms): void {
     if (bookOf(pool, "gold").flows.size === 0) return;
     const isFull = running >= slots;
     if (!isFull && pool.running < pool.limit) return;
@@ -123,13 +137,13 @@ export function createLanes(config: LanesConfig): Lanes {
     tally.preempted("bronze");
     const { id, tenant } = victim.ticket;
     const { waitMs } = outlookOf(pool, bookOf(pool, "bronze"), tenant, slots, at, 1);
-    out.push({ t: "preempted", id, retryAfterMs: Math.min(maxWaitMs, Math.max(MIN_RETRY_MS, waitMs)) });
+    tell({ t: "preempted", id, retryAfterMs: Math.min(maxWaitMs, Math.max(MIN_RETRY_MS, waitMs)) });
   }
 
-  function shed(pool: Pool, waiting: Waiting, reason: ShedReason, at: Ms, out: LaneOutcome[]): void {
+  function shed(pool: Pool, waiting: Waiting, reason: ShedReason, at: Ms): void {
     const { id, lane, tenant } = waiting.ticket;
     tickets.delete(id);
-    out.push(refusal(id, pool, lane, tenant, reason, (waiting.ticket.deadlineAt ?? Infinity) - at, at));
+    tell(refusal(id, pool, lane, tenant, reason, (waiting.ticket.deadlineAt ?? Infinity) - at, at));
   }
 
   function refusal(
@@ -157,54 +171,52 @@ export function createLanes(config: LanesConfig): Lanes {
     return Math.min(maxWaitMs, Math.max(LEAST_PATIENCE_MS, ttlMs * waitShare[lane]), Math.max(0, ttlMs));
   }
 
-  function expireIn(pool: Pool, book: Book, at: Ms, out: LaneOutcome[]): boolean {
+  function expireIn(pool: Pool, book: Book, at: Ms): boolean {
     let any = false;
     for (let late = book.flows.takeExpired(at); late !== undefined; late = book.flows.takeExpired(at)) {
-      shed(pool, late, (late.ticket.deadlineAt ?? Infinity) <= at ? "deadline" : "timeout", at, out);
+      shed(pool, late, (late.ticket.deadlineAt ?? Infinity) <= at ? "deadline" : "timeout", at);
       any = true;
     }
     return any;
   }
 
   /** A full lane: the newest ticket of whoever waits with the most makes room, which may be the one that comes. */
-  function makePlace(pool: Pool, book: Book, tenant: string, at: Ms, out: LaneOutcome[]): boolean {
+  function makePlace(pool: Pool, book: Book, tenant: string, at: Ms): boolean {
     let queued = book.flows.size;
     if (only === undefined)
       for (const other of pools.values()) if (other !== pool) queued += bookOf(other, book.lane).flows.size;
     if (queued < maxQueued) return true;
-    for (const other of pools.values()) if (expireIn(other, bookOf(other, book.lane), at, out)) return true;
+    for (const other of pools.values()) if (expireIn(other, bookOf(other, book.lane), at)) return true;
     const longest = book.flows.newestOfLongest(book.flows.waitingOf(tenant) + 1);
     if (longest === undefined) return false;
     book.flows.drop(longest);
-    shed(pool, longest, "queue_full", at, out);
+    shed(pool, longest, "queue_full", at);
     return true;
   }
 
   return {
     enqueue(ticket, at) {
-      const out: LaneOutcome[] = [];
-      if (tickets.has(ticket.id)) return out;
+      if (tickets.has(ticket.id)) return allTold();
       const pool = poolOf(ticket.adapter ?? NO_ADAPTER);
       const book = bookOf(pool, ticket.lane);
       const ttlMs = (ticket.deadlineAt ?? Infinity) - at;
       const { id, lane, tenant } = ticket;
       if (ttlMs <= 0) {
-        out.push(refusal(id, pool, lane, tenant, "deadline", ttlMs, at));
-        return out;
+        tell(refusal(id, pool, lane, tenant, "deadline", ttlMs, at));
+        return allTold();
       }
-      if (!makePlace(pool, book, tenant, at, out)) {
-        out.push(refusal(id, pool, lane, tenant, "queue_full", ttlMs, at));
-        return out;
+      if (!makePlace(pool, book, tenant, at)) {
+        tell(refusal(id, pool, lane, tenant, "queue_full", ttlMs, at));
+        return allTold();
       }
       const waiting = addTo(pool, book, ticket, at, at + patienceMs(lane, ttlMs));
       tickets.set(id, waiting);
-      dispatch(at, out);
-      return out;
+      dispatch(at);
+      return allTold();
     },
     release(id, at, actualCost) {
-      const out: LaneOutcome[] = [];
       const waiting = tickets.get(id);
-      if (waiting === undefined || waiting.grantedAt < 0) return out;
+      if (waiting === undefined || waiting.grantedAt < 0) return allTold();
       const pool = poolOf(waiting.ticket.adapter ?? NO_ADAPTER);
       const book = bookOf(pool, waiting.ticket.lane);
       tickets.delete(id);
@@ -212,24 +224,22 @@ export function createLanes(config: LanesConfig): Lanes {
       const actual = actualCost === undefined ? waiting.cost : chargeOf(actualCost);
       release(pool, book, waiting, actual, at);
       tally.released(book.lane, waiting, actual, steps[book.lane]);
-      dispatch(at, out);
-      return out;
+      dispatch(at);
+      return allTold();
     },
     cancel(id, at) {
-      const out: LaneOutcome[] = [];
       const waiting = tickets.get(id);
-      if (waiting === undefined || waiting.grantedAt >= 0) return out;
+      if (waiting === undefined || waiting.grantedAt >= 0) return allTold();
       tickets.delete(id);
       const { adapter = NO_ADAPTER, lane } = waiting.ticket;
       bookOf(poolOf(adapter), lane).flows.drop(waiting);
-      dispatch(at, out);
-      return out;
+      dispatch(at);
+      return allTold();
     },
     expire(at) {
-      const out: LaneOutcome[] = [];
-      for (const pool of pools.values()) for (const book of pool.books) expireIn(pool, book, at, out);
-      dispatch(at, out);
-      return out;
+      for (const pool of pools.values()) for (const book of pool.books) expireIn(pool, book, at);
+      dispatch(at);
+      return allTold();
     },
     nextExpiryAt() {
       let next = Infinity;
@@ -240,10 +250,9 @@ export function createLanes(config: LanesConfig): Lanes {
       return next === Infinity ? null : next;
     },
     setLimit(adapter, limit, at) {
-      const out: LaneOutcome[] = [];
       poolOf(adapter).limit = Math.max(1, Math.min(limit, slots));
-      dispatch(at, out);
-      return out;
+      dispatch(at);
+      return allTold();
     },
     runningAt: (adapter) => pools.get(adapter)?.running ?? 0,
     outlook(lane, tenant, at, ahead = 0) {

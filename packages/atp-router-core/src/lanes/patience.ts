@@ -4,69 +4,79 @@ import { createHeap } from "./heap.js";
 interface Timed {
   readonly until: Ms;
   readonly order: number;
-  /** Place in the heap; -1 in the line. */
+  /** Its place: in the heap from 0 up, in the line from `IN_LINE` down; -1 in neither. */
   place: number;
-  /** Whether it still waits. */
-  readonly waits: boolean;
 }
 
 /** Who gives up first. */
 export interface Patience<T> {
   add(member: T): void;
-  /** The member does not wait any more: its `waits` says so already. */
+  /** The member does not wait any more. */
   remove(member: T): void;
   peek(): T | undefined;
 }
 
-/** So many that left may stay in the line, and as many as still wait. */
-const MOST_LEFT = 1_024;
+const NOWHERE = -1;
+/** The place of the first one in the line; the next ones are below. */
+const IN_LINE = -2;
+/** So many places of the line may be empty, and three times as many as are taken. */
+const MOST_EMPTY = 1_024;
 
 /**
  * Members by the time at which they give up. Where patience is the same for all they give up in the order in which they came, so
  * whoever gives up no sooner than the last one stands in a plain line, at no cost; only the others go into a heap. Who leaves
- * the line is stepped over when it comes to the front, so that no neighbour is touched.
+ * the line leaves its place empty, so that neither its neighbours nor what has long left are touched.
  */
 export function createPatience<T extends Timed>(): Patience<T> {
   const heap = createHeap<T>((a, b) => a.until < b.until || (a.until === b.until && a.order < b.order));
-  let line: T[] = [];
+  let line: (T | undefined)[] = [];
   let head = 0;
-  let lastUntil: Ms = -Infinity;
-  let left = 0;
+  let taken = 0;
+  let last: T | undefined;
 
-  function first(): T | undefined {
-    for (let member = line[head]; member !== undefined; member = line[++head]) {
-      if (member.waits) return member;
-      left--;
+  function closeUp(): void {
+    const closed: T[] = [];
+    for (let i = head; i < line.length; i++) {
+      const member = line[i];
+      if (member === undefined) continue;
+      member.place = IN_LINE - closed.length;
+      closed.push(member);
     }
-    line = [];
+    line = closed;
     head = 0;
-    lastUntil = -Infinity;
-    return undefined;
   }
 
   return {
     add(member) {
-      if (member.until < lastUntil) {
+      if (last !== undefined && member.until < last.until) {
         heap.push(member);
         return;
       }
-      lastUntil = member.until;
+      last = member;
+      member.place = IN_LINE - line.length;
       line.push(member);
+      taken++;
     },
     remove(member) {
-      if (member.place >= 0) {
+      const { place } = member;
+      if (place >= 0) {
         heap.remove(member);
         return;
       }
-      left++;
-      if (left + head <= MOST_LEFT + line.length / 2) return;
-      line = line.filter(({ waits }, i) => waits && i >= head);
-      head = 0;
-      left = 0;
+      if (place === NOWHERE) return;
+      member.place = NOWHERE;
+      line[IN_LINE - place] = undefined;
+      taken--;
+      if (taken === 0) {
+        line = [];
+        head = 0;
+        last = undefined;
+      } else if (line.length > MOST_EMPTY + 4 * taken) closeUp();
     },
     peek() {
+      while (head < line.length && line[head] === undefined) head++;
+      const next = line[head];
       const hurried = heap.peek();
-      const next = first();
       return hurried === undefined || (next !== undefined && next.until < hurried.until) ? next : hurried;
     },
   };

@@ -46,7 +46,7 @@ export function createTally(
     }),
   );
   const of = (lane: Lane): LaneTally => lanes[lane === "gold" ? 0 : lane === "silver" ? 1 : 2] as LaneTally;
-  let clock = 0;
+  const shared = { clock: 0 };
 
   return {
     lanes,
@@ -54,8 +54,8 @@ export function createTally(
     granted(lane, waiting, step) {
       const own = of(lane);
       const charge = waiting.cost * step;
-      own.start = Math.max(own.start, clock - MAX_LAG_GRANTS * charge);
-      clock = Math.max(clock, own.start);
+      own.start = Math.max(own.start, shared.clock - MAX_LAG_GRANTS * charge);
+      shared.clock = Math.max(shared.clock, own.start);
       own.start += charge;
       own.running++;
       own.granted++;
