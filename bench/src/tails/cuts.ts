@@ -1,7 +1,6 @@
 import type { Frame } from "atp-protocol";
-import { createSimulation, syn } from "atp-router-core/testing";
+import { createSimulation, readerOf, syn } from "atp-router-core/testing";
 import type { AdapterScript, ScriptStep } from "atp-router-core/testing";
-import { readerOf } from "./reader.js";
 import { drawOf, numberOf } from "./world.js";
 
 const usage = { inTokens: 5, outTokens: 5, usdMicros: 10 };

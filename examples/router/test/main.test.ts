@@ -252,6 +252,21 @@ describe("D1-4: bad configuration is one clear line and a non-zero exit", () => 
     ["a REDIS_URL that is none", () => ({ REDIS_URL: "http://x" }), /REDIS_URL/],
     ["a wrong key", () => config("routes: [{ match: {}, strategi: race }]"), /routes\.0\.strategi/],
     ["a rule that does not compile", () => config("policy: { rules: [{ expr: '1 +' }] }"), /1 \+/],
+    [
+      "a lane of no weight",
+      () => config("limits: {}\nlanes:\n  bronze: { weight: 0 }\n"),
+      /atp\.yaml line 3: lanes\.bronze\.weight/,
+    ],
+    [
+      "a lane that does not exist",
+      () => config("lanes:\n  gold: {}\n  copper: {}\n"),
+      /atp\.yaml line 3: lanes\.copper/,
+    ],
+    [
+      "more reserved than there is",
+      () => config("limits:\n  max_concurrent_calls: 4\nlanes:\n  gold: { reserved: 5 }\n"),
+      /atp\.yaml line 3: lanes reserve 5 slots/,
+    ],
     ["other machines without identity", () => ({ HOST: "0.0.0.0" }), /HOST .*allow_anonymous/],
     ["a host of another machine", () => ({ ...config("auth: { allow_anonymous: true }"), HOST: "192.0.2.1" }), /HOST/],
   ])("%s", async (_, env, says) => {

@@ -11,6 +11,7 @@ export { connectMemorySocket } from "./memory-socket.js";
 export type { MemorySocket } from "./memory-socket.js";
 export { runStoreCompliance } from "./run-compliance.js";
 export type { RunStoreHarness } from "./run-compliance.js";
+export { readerOf } from "./reader.js";
 export { scriptedAdapter } from "./scripted-adapter.js";
 export type { AdapterScript, ScriptedAdapter, ScriptStep } from "./scripted-adapter.js";
 export { createSimulation, syn } from "./simulation.js";

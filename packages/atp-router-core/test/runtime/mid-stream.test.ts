@@ -4,7 +4,7 @@ import type { Frame } from "atp-protocol";
 import { createSimulation, syn } from "../../src/testing/index.js";
 import type { AdapterScript, ScriptStep, Simulation } from "../../src/testing/index.js";
 import type { Failure } from "../../src/model/index.js";
-import { readerOf } from "./support/reader.js";
+import { readerOf } from "../../src/testing/reader.js";
 
 const usage = { inTokens: 5, outTokens: 5, usdMicros: 10 };
 const said = (text: string): ScriptStep => ({ afterMs: 5, text, usage });

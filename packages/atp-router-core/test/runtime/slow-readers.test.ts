@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Frame, WelcomeContent } from "atp-protocol";
 import { createSimulation, syn } from "../../src/testing/index.js";
 import type { AdapterScript, MemorySocket, ScriptStep, Simulation } from "../../src/testing/index.js";
-import { readerOf } from "./support/reader.js";
+import { readerOf } from "../../src/testing/reader.js";
 
 const KIB = 1_024;
 /** What one stream may hold that no reader takes: one pending partial, and a piece more. */
