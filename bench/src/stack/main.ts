@@ -45,13 +45,12 @@ runBench(async () => {
   const policy = await policyTimes();
   const identity = await identityTimes();
   const adapter = await startChild("dist/bench-adapter.js");
-  const load = await startChild("dist/bench-load.js");
   try {
     progress("policy away");
     const noPolicy = await outages("OPA_URL", adapter.port);
     progress("memory away");
     const noMemory = await outages("MEMORY_GATEWAY_URL", adapter.port);
-    const telemetry = await telemetryCost(adapter, load, folder, options.long ? 9 : 5);
+    const telemetry = await telemetryCost(adapter, folder, options.long ? 9 : 5);
     const slowest = Math.max(...noPolicy.map(({ slowestMs }) => slowestMs));
     const goals: Goal[] = [
       goal(
@@ -147,6 +146,7 @@ runBench(async () => {
         "",
         one((prometheus?.rules ?? 0) + (prometheus?.panels ?? 0)),
       ),
+      "turns of telemetry taken anew, a router being short of CPU": info("", one(telemetry.repeated)),
       "exports that came at the collector": info("", one(telemetry.exports)),
       ...Object.fromEntries(
         noPolicy.map((o) => [`OPA ${o.name}: slowest refusal`, info("ms", one(o.slowestMs))] as const),
@@ -163,7 +163,7 @@ runBench(async () => {
     if (options.write) progress(`wrote ${writePage(result)}`);
     process.stdout.write(`${options.json ? JSON.stringify(result) : readable(result)}\n`);
   } finally {
-    await Promise.all([adapter.stop(), load.stop()]);
+    await adapter.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 });
