@@ -73,6 +73,10 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
         .then(() => listener.close())
         .then(() => records?.close())
         .then(() => {
+          if (records !== undefined && records.dropped > 0)
+            log.warn({ lost: records.dropped }, "decision records found no room");
+        })
+        .then(() => {
           if (learning?.state_file !== undefined) keepLearned(router, learning.state_file);
         })
         .catch((error: unknown) => log.error({ reason: (error as Error).message }, "what was learned is not kept"))

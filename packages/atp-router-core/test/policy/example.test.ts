@@ -64,7 +64,9 @@ describe("the example policy", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     onTestFinished(() => void server.close());
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    expect(await opaPolicy({ url }).decide(inputOf(row.input), options)).toEqual(expected(row, "opa"));
+    expect(await opaPolicy({ url, timeoutMs: 10_000 }).decide(inputOf(row.input), options)).toEqual(
+      expected(row, "opa"),
+    );
   });
 
   it("has each rule twice: cases that differ in exactly one member, decided differently", () => {
