@@ -21,10 +21,8 @@ export function createLongest<T extends { readonly live: number }>(): Longest<T>
         (byLength[member.live] ??= new Set()).add(member);
         if (member.live > top) top = member.live;
       }
-      while (top >= SHORTEST && (byLength[top]?.size ?? 0) === 0) {
-        byLength.length = top;
-        top--;
-      }
+      // A length that nobody has is kept: lengths come and go all the time, and there are no more than a lane may queue.
+      while (top >= SHORTEST && (byLength[top]?.size ?? 0) === 0) top--;
     },
     peek() {
       const set = byLength[top];
