@@ -113,7 +113,7 @@ function explainRequest(text: string): ExplainRequest {
 }
 
 /** An adapter in the wire's own names. */
-function adapterHealth({ info, status, running, p95Ms, errorRate, window, breaker }: AdapterView): object {
+function adapterHealth({ info, status, running, p95Ms, errorRate, window, rating, breaker }: AdapterView): object {
   const { id, name, model, version, contextTokens, tags, price, maxParallel } = info;
   return {
     name,
@@ -128,6 +128,7 @@ function adapterHealth({ info, status, running, p95Ms, errorRate, window, breake
     context_tokens: contextTokens,
     max_parallel: maxParallel,
     window,
+    rating,
     breaker: { state: breaker.state, share: breaker.share, for_ms: breaker.forMs },
     usd_micros_per_mtok_in: price?.inPerMtok,
     usd_micros_per_mtok_out: price?.outPerMtok,

@@ -82,6 +82,16 @@ export function createMetrics(): RouterMetrics {
     },
   });
   new Gauge({
+    name: "atp_adapter_rating",
+    help: "How far the adapter's word for its answers counts: 1, and less after calls that billed above their holds.",
+    labelNames: ["adapter"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { info, rating } of followed?.view().adapters ?? []) this.set({ adapter: info.name }, rating);
+    },
+  });
+  new Gauge({
     name: "atp_streams_open",
     help: "Streams that have not ended.",
     registers,

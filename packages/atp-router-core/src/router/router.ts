@@ -148,11 +148,13 @@ export function createRouterMachine(config: {
     if (asked.length > 0) route(asked, event.at, out);
   }
 
-  /** A quote as it should have been, by what calls of its adapter have cost for this kind of task. */
+  /** A quote as it should have been, by what calls of its adapter have cost for this kind of task, and by how it billed (A7.5). */
   function corrected(stream: StreamState, event: StreamEvent): StreamEvent {
     if (event.t !== "adapter.estimated" || !("estimate" in event.result)) return event;
     const quoted = event.result.estimate;
-    const estimate = costs.correct(event.adapter, stream.opening.task.taskType, quoted);
+    const corrected = costs.correct(event.adapter, stream.opening.task.taskType, quoted);
+    const rating = registry.ratingOf(event.adapter);
+    const estimate = rating === 1 ? corrected : { ...corrected, confidence: corrected.confidence * rating };
     return estimate === quoted ? event : { ...event, result: { estimate }, quoted };
   }
 
@@ -201,7 +203,12 @@ export function createRouterMachine(config: {
           if (learning !== undefined)
             toStream({ t: "advice.given", at, key: effect.key, advice: learning.advise(effect.key, effect) }, out);
           break;
+        case "overrun":
+          registry.callOverran(effect.adapter, effect.used / Math.max(1, effect.held));
+          out.push(effect);
+          break;
         case "cost.seen":
+          registry.callBilled(effect.adapter);
           costs.observe(effect.adapter, effect.taskType, {
             estimate: effect.quoted,
             used: effect.used,

@@ -13,6 +13,8 @@ export interface AdapterState {
   readonly errorRate?: number;
   /** Calls that it wants at most. */
   readonly window?: number;
+  /** How far its word for its answers counts: 1, and less after calls that billed above their holds. */
+  readonly rating: number;
   readonly breaker: {
     readonly state: BreakerState | "ejected";
     /** The share of streams that may ask it as if nothing had been. */
@@ -35,6 +37,7 @@ export interface Entry {
   unreached: number;
   readonly breaker: Breaker;
   suggested: number | undefined;
+  rating: number;
   running: number;
   lastResortAt: Ms;
   probeAt: Ms;
@@ -54,6 +57,7 @@ export function newEntry(id: string, configured: AdapterHealth["info"], openMs: 
     unreached: 0,
     breaker: closedBreaker(0, openMs),
     suggested: undefined,
+    rating: 1,
     running: 0,
     lastResortAt: -Infinity,
     probeAt: -Infinity,
@@ -74,7 +78,7 @@ export function windowOf({ info, suggested }: Entry): number | undefined {
 
 /** The adapter as it is now. @param until when it gets calls again; undefined when it gets them */
 export function stateOf(entry: Entry, at: Ms, until: Ms | undefined, isEjected: boolean): AdapterState {
-  const { info, status, p95Ms, errorRate, breaker } = entry;
+  const { info, status, p95Ms, errorRate, rating, breaker } = entry;
   const window = windowOf(entry);
   return {
     info,
@@ -82,6 +86,7 @@ export function stateOf(entry: Entry, at: Ms, until: Ms | undefined, isEjected: 
     ...(p95Ms === undefined ? {} : { p95Ms }),
     ...(errorRate === undefined ? {} : { errorRate }),
     ...(window === undefined ? {} : { window }),
+    rating,
     breaker: {
       state: isEjected ? "ejected" : breakerState(breaker, at),
       share: isEjected ? 0 : breakerShare(breaker, at),

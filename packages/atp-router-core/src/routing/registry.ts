@@ -31,6 +31,12 @@ export interface AdapterRegistry {
   callEnded(id: string, outcome: "ok" | Failure, at: Ms): readonly StatusChange[];
   /** A call had said nothing when another adapter's, sent much later, began to answer. */
   callSlow(id: string, at: Ms): readonly StatusChange[];
+  /** A call billed so many times what it held (over 1): its adapter's word counts for less (A7.5). */
+  callOverran(id: string, times: number): void;
+  /** A call was billed; one within its hold brings back a part of what was lost. */
+  callBilled(id: string): void;
+  /** How far an adapter's word for its answers counts, 0 to 1. */
+  ratingOf(id: string): number;
   /** In the order in which they were added. */
   candidates(): readonly { readonly info: AdapterInfo; readonly status: AdapterStatus }[];
   /**
@@ -57,6 +63,10 @@ const PROBE_MS = 10_000;
 const MAX_RETRY_MS = 10_000;
 /** Times in a row that it was not reached which make an adapter DOWN. */
 const UNREACHED = 2;
+/** An adapter that bills twice its hold, or more, loses so much of its rating by each call; one that bills less above it a part of that. */
+const OVERRUN_LOSS = 0.3;
+/** And gets this share of what it lost back by each call that is billed. */
+const RATING_BACK = 0.03;
 /** With nobody else left, an adapter that gets no calls is tried this often all the same. */
 const LAST_RESORT_MS = 1_000;
 
@@ -219,6 +229,15 @@ export function createRegistry(config: Pick<TailsConfig, "breaker" | "outliers">
         ? shut(entry, "too many of its calls began late", at)
         : [];
     },
+    callOverran(id, times) {
+      const entry = entries.get(id);
+      if (entry !== undefined) entry.rating *= 1 - OVERRUN_LOSS * Math.max(0, Math.min(1, times - 1));
+    },
+    callBilled(id) {
+      const entry = entries.get(id);
+      if (entry !== undefined) entry.rating += RATING_BACK * (1 - entry.rating);
+    },
+    ratingOf: (id) => entries.get(id)?.rating ?? 1,
     candidates: () => [...entries.values()].map(({ info, status }) => ({ info, status })),
     offers(at) {
       const tried = lastResort(at);

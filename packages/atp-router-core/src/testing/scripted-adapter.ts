@@ -70,9 +70,13 @@ export function scriptedAdapter(clock: Clock, script: AdapterScript): ScriptedAd
     get running() {
       return running;
     },
-    estimate(call) {
+    estimate(call, { deadlineAt }) {
       estimates++;
-      return later(script.estimateMs ?? 1, () => {
+      const estimateMs = script.estimateMs ?? 1;
+      const leftMs = deadlineAt - clock.now();
+      return later(Math.min(estimateMs, leftMs), () => {
+        if (estimateMs > leftMs)
+          throw new AdapterFailure({ kind: "timeout", message: "no estimate in time", sent: false });
         const given = typeof script.estimate === "function" ? script.estimate(call) : (script.estimate ?? {});
         if ("fail" in given) throw new AdapterFailure(failureOf(given.fail));
         return {

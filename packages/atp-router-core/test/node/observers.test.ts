@@ -113,6 +113,7 @@ describe("metrics", () => {
       info: { id: name, name, tags: [] },
       status,
       running,
+      rating: 1,
       breaker: { state: "closed" as const, share: 1 },
     });
     let adapters = [adapter("a", "READY", 2), adapter("b", "DOWN", 0)];

@@ -280,4 +280,20 @@ describe("registry: the breaker, what does not open it", () => {
     expect(r.nextProbeAt()).toBe(2_000);
     expect(r.healthOk("a", health(), 2_000)).toMatchObject([{ from: "BUSY", to: "READY" }]);
   });
+
+  it("A7.5-3 rates down who bills above its holds, and gives it back with honest bills", () => {
+    const registry = createRegistry();
+    registry.add("a", {});
+    expect(registry.ratingOf("a")).toBe(1);
+    registry.callOverran("a", 1.1);
+    expect(registry.ratingOf("a")).toBeCloseTo(0.97);
+    registry.callOverran("a", 50);
+    expect(registry.ratingOf("a")).toBeCloseTo(0.97 * 0.7);
+    for (let i = 0; i < 100; i++) registry.callBilled("a");
+    expect(registry.ratingOf("a")).toBeGreaterThan(0.97);
+    expect(registry.ratingOf("a")).toBeLessThanOrEqual(1);
+    // Whoever is not known has done nothing.
+    expect(registry.ratingOf("b")).toBe(1);
+    expect(registry.view(0)[0]).toMatchObject({ rating: registry.ratingOf("a") });
+  });
 });

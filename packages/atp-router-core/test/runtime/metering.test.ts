@@ -49,6 +49,34 @@ describe("metering", () => {
     await sim.router.close();
   });
 
+  it("A7.5-3: an adapter that overruns is rated down, and others go first", async () => {
+    const liar: AdapterScript = {
+      id: "liar",
+      estimate: { ...quote, confidence: 0.9 },
+      answer: () => [
+        { text: "much", usage: { inTokens: 10, outTokens: 200, usdMicros: 1_000 } },
+        { afterMs: 5, final: {} },
+      ],
+    };
+    const honest: AdapterScript = {
+      ...biller([{ text: "fair", usage: { inTokens: 10, outTokens: 20, usdMicros: 100 } }, { final: {} }]),
+      id: "honest",
+    };
+    const sim = createSimulation({
+      adapters: [liar, { ...honest, estimate: { ...quote, usdMicros: 100, confidence: 0.7 } }],
+      routes: [{ match: {}, strategy: "single" }],
+    });
+    const rating = (): number | undefined =>
+      sim.router.view().adapters.find(({ info }) => info.name === "liar")?.rating;
+    expect(rating()).toBe(1);
+    const first = await run(sim, syn({ stream: "q0" }));
+    expect(first.telemetry?.adapters).toMatchObject([{ name: "liar", usd: 1_000 }]);
+    expect(rating()).toBeLessThan(0.75);
+    const next = await run(sim, syn({ stream: "q1" }));
+    expect(next.telemetry?.adapters).toMatchObject([{ name: "honest" }]);
+    await sim.router.close();
+  });
+
   it("A7.5: usage that comes only with the final is charged in full too", async () => {
     const usage = { inTokens: 10, outTokens: 25, usdMicros: 100 };
     const sim = createSimulation({ adapters: [biller([{ final: { answer: "x", usage } }])] });
