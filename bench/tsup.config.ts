@@ -23,6 +23,7 @@ export default defineConfig({
     "bench-slow-adapter": "src/slow/adapter.ts",
     "bench-slow-readers": "src/slow/readers.ts",
     scale: "src/scale/main.ts",
+    "bench-scale-door": "src/scale/door-load.ts",
     "bench-scale-adapter": "src/scale/adapter.ts",
     "bench-scale-balancer": "src/scale/balancer.ts",
     "bench-scale-load": "src/scale/load.ts",

@@ -239,7 +239,7 @@ export async function restartGoals(): Promise<{ goals: readonly Goal[]; infos: R
       "resumes, rolling": info("", one(ends.resumes)),
       "hops of the observers": info("", one(ends.observed.hops)),
       "answers of the observers": info("", one(ends.observed.whole)),
-      "connections broken by the balancer": info("", one(broken.ends.resumes)),
+      "resumes behind the balancer that breaks connections": info("", one(broken.ends.resumes)),
       "streams that the killed router took with it": info("", one(sum(killed.ends.failed))),
       "posted of the killed run": info("uUSD", one(killed.postedUsdMicros)),
       "billed of the killed run": info("uUSD", one(killed.seen.billedUsdMicros)),

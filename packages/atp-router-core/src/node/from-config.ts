@@ -90,8 +90,8 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
           }),
         }),
     ...(file.cache === undefined ? {} : { cache: cacheOf(file.cache) }),
-    ...(file.routes === undefined ? {} : { routes: file.routes.map(routeOf) }),
-    ...(file.tenants === undefined ? {} : { tenants: tenantsOf(file.tenants) }),
+    routes: routesFrom(file),
+    tenants: tenantsFrom(file),
     ...(file.lanes === undefined ? {} : { lanes: lanesOf(file.lanes) }),
     ...(file.limits?.lease === undefined ? {} : { lease: leaseOf(file.limits.lease) }),
     ...(limits === undefined ? {} : { limits }),
@@ -121,7 +121,13 @@ function routeOf(route: FileRoute): Route {
   };
 }
 
-function tenantsOf(tenants: NonNullable<ConfigFile["tenants"]>): Record<string, TenantConfig> {
+/** The routes of a file. */
+export function routesFrom({ routes = [] }: ConfigFile): readonly Route[] {
+  return routes.map(routeOf);
+}
+
+/** The tenants of a file. */
+export function tenantsFrom({ tenants = {} }: ConfigFile): Record<string, TenantConfig> {
   return Object.fromEntries(
     Object.entries(tenants).map(([name, { budget, lanes }]) => [
       name,

@@ -8,6 +8,8 @@ import { listen } from "./listen.js";
 import { logObserver, observers, processLog } from "./log.js";
 import { recordLog } from "./record-log.js";
 import { createMetrics } from "./metrics.js";
+import { policyOf } from "./policy-from-config.js";
+import { livePorts, reloader, reloadOnHangup } from "./reload.js";
 import { telemetryFromConfig } from "./telemetry-from-config.js";
 
 /** Exit code of a process whose configuration is wrong. */
@@ -31,6 +33,10 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
       learning?.records_file === undefined
         ? undefined
         : recordLog(learning.records_file, (error) => log.warn({ reason: error.message }, "decision records are lost"));
+    const ports = await portsFromConfig(config, (state, reason) =>
+      state === "ready" ? log.info("Redis is there") : log.warn({ reason }, "Redis is away: no call is started"),
+    );
+    const live = livePorts(ports.policy ?? policyOf(config), ports.identity);
     const router = routerFromConfig(
       config,
       observers(
@@ -41,9 +47,9 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
       ),
       (adapter, reason) => log.warn({ adapter, reason }, "adapter answered out of bounds"),
       {
-        ...(await portsFromConfig(config, (state, reason) =>
-          state === "ready" ? log.info("Redis is there") : log.warn({ reason }, "Redis is away: no call is started"),
-        )),
+        ...ports,
+        policy: live.policy,
+        ...(live.identity === undefined ? {} : { identity: live.identity }),
         memoryShare: heapShare,
         ...(telemetry.tracing === undefined ? {} : { tracing: telemetry.tracing }),
       },
@@ -86,6 +92,7 @@ export async function runRouter(env: NodeJS.ProcessEnv = process.env): Promise<v
     };
     process.on("SIGTERM", stop);
     process.on("SIGINT", stop);
+    reloadOnHangup(reloader(env, config, router, live), log);
     // Whoever reads this may send a signal at once.
     process.stdout.write(`listening on ${listener.url}\n`);
   } catch (error) {

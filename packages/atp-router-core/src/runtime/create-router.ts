@@ -49,8 +49,8 @@ export function createRouter(config: RouterConfig): Router {
   const { wire, limits, lease, leaseLimits, lanes, overload, server } = settingsOf(config);
   const clock = config.clock ?? systemClock();
   const rng = config.rng ?? systemRng();
-  const { observer, memory } = config;
-  const policy = config.policy ?? allowTools();
+  const { observer, memory, policy = allowTools() } = config;
+  let { routes = [], tenants = {} } = config;
   const ledger = config.ledger ?? createMemoryLedgerStore(clock);
   const desk = createLedgerDesk(ledger, clock);
   const adapters = new Map(config.adapters.map((port) => [port.id, port]));
@@ -85,7 +85,7 @@ export function createRouter(config: RouterConfig): Router {
       emit({ t: "money.room", at: clock.now() });
     });
   }
-  const budgets = createTenantBudgets({ tenants: config.tenants ?? {}, clock, ledger, desk, room: tellRoom });
+  const budgets = createTenantBudgets({ tenants, clock, ledger, desk, room: tellRoom });
 
   const loop: Emit = createEventLoop(machine, (effect) => perform(tools, effect), { clock, rng, observer });
   /** Adapters that have not been asked for their health yet, and who waits for them. */
@@ -138,7 +138,7 @@ export function createRouter(config: RouterConfig): Router {
     if (draining) throw new AtpError("EDRAINING", "The router shuts down. Ask again elsewhere.");
     if (!may(principal, "stream"))
       throw new AtpError("EPOLICY", "These credentials may not run streams: they lack the scope `stream`.");
-    const tenant = config.tenants?.[principal.tenant];
+    const tenant = tenants[principal.tenant];
     const qos = lowered(lowered(o.parse.qos, tenant?.lanes), principal.lanes);
     // Before its body is looked at: what is refused costs next to nothing.
     if (!o.dryRun) {
@@ -146,7 +146,7 @@ export function createRouter(config: RouterConfig): Router {
       passDoor(machine, head, clock.now());
     }
     const asked = parseTask(o.parse);
-    const route = narrowRoute(matchRoute(config.routes ?? [], asked, qos), asked.meta["adapters"]);
+    const route = narrowRoute(matchRoute(routes, asked, qos), asked.meta["adapters"]);
     // The client's own strategy wins over the route's.
     const task =
       asked.meta["strategy"] === undefined && route?.strategy !== undefined
@@ -304,7 +304,7 @@ export function createRouter(config: RouterConfig): Router {
     budgets: (principal) =>
       budgetsOf(
         { ledger, budgets, sessions: sessions.all() },
-        ["default", ...Object.keys(config.tenants ?? {})],
+        ["default", ...Object.keys(tenants)],
         // Without identity there is only one caller to see them all.
         config.identity === undefined || principal === undefined || seesAll(principal) ? undefined : principal.tenant,
       ),
@@ -312,6 +312,10 @@ export function createRouter(config: RouterConfig): Router {
       // Every adapter is asked once before this answers the first time; each probe has its own deadline.
       await probed;
       return readiness({ adapters: machine.registry.candidates(), policy, memory, ledger, draining });
+    },
+    reconfigure(next) {
+      ({ routes = [], tenants = {} } = next);
+      budgets.replace(tenants);
     },
     async drain(options = {}) {
       draining = true;

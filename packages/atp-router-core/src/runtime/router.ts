@@ -194,6 +194,8 @@ export interface Router {
   /** What was learned; absent when nothing is. */
   readonly learning?: Learned;
   ready(): Promise<Readiness>;
+  /** Takes other routes and tenants from now on; streams that run go on under what they began with, but for their tenant's ceilings. */
+  reconfigure(next: Pick<RouterConfig, "routes" | "tenants">): void;
   /** Refuses new streams, lets open ones finish within `drainMs`, then ends and settles the rest. Resolves when all sockets are closed. */
   drain(options?: { readonly drainMs?: number }): Promise<void>;
   /** Ends everything now, settled. */

@@ -15,6 +15,8 @@ export interface TenantBudgets {
   /** The same scopes now: a period that has ended gives way to the next. */
   current(scopes: readonly OuterScope[]): readonly OuterScope[];
   view(tenant: string): Promise<BudgetView>;
+  /** Other tenants and ceilings from now on; a budget that is gone no longer holds anybody. */
+  replace(tenants: Readonly<Record<string, TenantConfig>>): void;
   close(): void;
 }
 
@@ -46,7 +48,8 @@ interface Sliding {
 }
 
 /** Tenants' budgets over their periods: of the calendar in UTC, sliding, or one for ever. */
-export function createTenantBudgets({ tenants, clock, ledger, desk, room }: TenantBudgetTools): TenantBudgets {
+export function createTenantBudgets({ clock, ledger, desk, room, ...first }: TenantBudgetTools): TenantBudgets {
+  let tenants = first.tenants;
   const slidings = new Map<string, Sliding>();
   const timers = new Set<() => void>();
   let closed = false;
@@ -92,20 +95,23 @@ export function createTenantBudgets({ tenants, clock, ledger, desk, room }: Tena
     if (!closed) one.stop = later(Math.max(MIN_STEP_MS, one.slidingMs / STEPS), () => void slide(one));
   }
 
-  for (const [tenant, { budget }] of Object.entries(tenants)) {
-    if (budget === undefined) continue;
-    const { period, ...limits } = budget;
-    if (typeof period === "object") {
-      const scope = tenantScope(tenant, period, 0);
-      const one = { scope, configured: limits, ...period, budget: undefined, limits, stop: () => undefined };
-      slidings.set(tenant, one);
-      void slide(one);
-      continue;
+  function begin(): void {
+    for (const [tenant, { budget }] of Object.entries(tenants)) {
+      if (budget === undefined) continue;
+      const { period, ...limits } = budget;
+      if (typeof period === "object") {
+        const scope = tenantScope(tenant, period, 0);
+        const one = { scope, configured: limits, ...period, budget: undefined, limits, stop: () => undefined };
+        slidings.set(tenant, one);
+        void slide(one);
+        continue;
+      }
+      // Books that outlive a router may have older ceilings than its configuration.
+      desk.setLimit(tenantScope(tenant, period, clock.wall()), limits);
+      if (period !== undefined) rollOver(tenant, period);
     }
-    // Books that outlive a router may have older ceilings than its configuration.
-    desk.setLimit(tenantScope(tenant, period, clock.wall()), limits);
-    if (period !== undefined) rollOver(tenant, period);
   }
+  begin();
 
   function scopeOf(tenant: string): OuterScope {
     const { period, ...limits } = tenants[tenant]?.budget ?? {};
@@ -135,6 +141,17 @@ export function createTenantBudgets({ tenants, clock, ledger, desk, room }: Tena
       return scopes.map((scope) =>
         scope.tenant !== undefined && (scope.refillsAt ?? now) <= now ? scopeOf(scope.tenant) : scope,
       );
+    },
+    replace(next) {
+      for (const [tenant, { budget }] of Object.entries(tenants))
+        if (budget !== undefined && next[tenant]?.budget === undefined)
+          desk.setLimit(tenantScope(tenant, budget.period, clock.wall()), {});
+      for (const stop of timers) stop();
+      timers.clear();
+      slidings.clear();
+      tenants = next;
+      begin();
+      room();
     },
     async view(tenant) {
       const { period, ...limits } = tenants[tenant]?.budget ?? {};

@@ -142,6 +142,39 @@ describe("OpenAI's own client", () => {
     });
   });
 
+  it("passes on what shapes the answer: response_format, stop, seed, temperature and the clip", async () => {
+    const { client, adapters } = await door([speaker("small", ["x"])]);
+    await client.chat.completions.create({
+      model: "atp/small",
+      ...question,
+      response_format: { type: "json_object" },
+      stop: ["END"],
+      seed: 7,
+      temperature: 0.25,
+      max_completion_tokens: 12,
+    });
+    expect(JSON.parse(adapters.get("small")?.calls[0]?.promptJson ?? "")).toMatchObject({
+      response_format: { type: "json_object" },
+      stop: ["END"],
+      seed: 7,
+      temperature: 0.25,
+      max_output_tokens: 12,
+    });
+  });
+
+  it("streams n answers at once, each by its index and each exactly", async () => {
+    const { client } = await door([speaker("small", ["Hi", " you"])]);
+    const texts = ["", ""];
+    for await (const { choices } of await client.chat.completions.create({
+      model: "atp/small",
+      stream: true,
+      n: 2,
+      ...question,
+    }))
+      for (const { index, delta } of choices) texts[index] += delta.content ?? "";
+    expect(texts).toEqual(["Hi you", "Hi you"]);
+  });
+
   it("gets n answers, each a stream of its own, billed together", async () => {
     const { client, adapters } = await door([speaker("small", ["x"])]);
     const answer = await client.chat.completions.create({ model: "atp/small", ...question, n: 3 });
@@ -241,6 +274,16 @@ describe("the door's refusals", () => {
     const answer = await fetch(`${url}/v1/chat/completions`, { method: "POST", body });
     expect(answer.status).toBe(status);
     expect(await answer.json()).toMatchObject({ error: { type: expect.any(String) as string } });
+  });
+
+  it("headers of 100 kB are refused, and the next question is answered", async () => {
+    const { client, url } = await door([speaker("small", ["x"])]);
+    const bomb = await fetch(`${url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "x-bomb": "x".repeat(100_000) },
+    });
+    expect(bomb.status).toBe(431);
+    expect((await client.chat.completions.create({ model: "atp/auto", ...question })).choices).toHaveLength(1);
   });
 
   it("the error of a router that is gone is a connection's", async () => {
