@@ -74,7 +74,7 @@ export async function telemetryCost(adapter: Controlled, folder: string, rounds:
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint },
     config: {
       telemetry: { sample_ratio: 1, audit: { file: join(folder, "audit.jsonl") } },
-      learning: { mode: "observe", records_file: join(folder, "records.jsonl") },
+      learning: { mode: "off", records_file: join(folder, "records.jsonl") },
     },
   });
   const load = await patientLoad();

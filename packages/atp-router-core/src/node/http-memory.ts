@@ -57,7 +57,10 @@ export function httpMemory(options: HttpMemoryOptions): MemoryPort {
           return undefined;
         }
         if (!response.ok) throw new Error(`memory gateway answered ${response.status}`);
-        const body = (await response.json()) as { object?: unknown };
+        const body: unknown = await response.json();
+        // An answer without an object is no answer: a stream must hear that its memory was not read.
+        if (typeof body !== "object" || body === null || !("object" in body))
+          throw new Error("memory gateway answered what is no object of memory");
         return body.object;
       });
     },

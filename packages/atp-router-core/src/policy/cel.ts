@@ -1,4 +1,4 @@
-import { celEnv, isCelError, isCelList, isCelMap, isCelUint, parse, plan } from "@bufbuild/cel";
+import { celEnv, celList, celMap, isCelError, isCelList, isCelMap, isCelUint, parse, plan } from "@bufbuild/cel";
 import type { CelInput, CelResult, CelValue } from "@bufbuild/cel";
 import type { PolicyDecision, PolicyInput } from "../model/index.js";
 import type { PolicyPort } from "../ports/index.js";
@@ -37,6 +37,7 @@ const toolsRule = "input.tool_permissions.all(tool, tool in allow_tools)";
  */
 export function celPolicy(options: CelPolicyOptions = {}): PolicyPort {
   const allowTools = [...(options.allowTools ?? ["fs.read"])];
+  const allowed = celList(allowTools);
   const env = celEnv({});
   const compile = (rule: CelRule): Compiled => {
     try {
@@ -51,21 +52,22 @@ export function celPolicy(options: CelPolicyOptions = {}): PolicyPort {
   const rules = (options.rules ?? []).map(compile);
 
   function decide(input: PolicyInput): PolicyDecision {
-    const bindings = { input: input as unknown as CelInput, allow_tools: allowTools };
+    // The one rule on tools looks at one member: to convert them all would cost more than it saves.
+    const bindings = {
+      input: rules.length === 0 ? (input as unknown as CelInput) : inCel(input),
+      allow_tools: allowed,
+    };
     if (evaluate(tools, bindings) !== true) {
       const denied = input.tool_permissions.filter((tool) => !allowTools.includes(tool));
       return { allow: false, reasons: denied.map((tool) => `tool ${tool} is not allowed`), engine: "cel" };
     }
     let decision: PolicyDecision = { allow: true, reasons: [], engine: "cel" };
     for (const compiled of rules) {
-      decision = stricter(
-        decision,
-        toDecision(
-          evaluate(compiled, bindings),
-          "cel",
-          compiled.rule.reason ?? `not allowed by: ${compiled.rule.expr}`,
-        ),
-      );
+      const answer = evaluate(compiled, bindings);
+      // Most rules say nothing of most requests: what only allows narrows nothing.
+      if (answer === true || isBareAllow(answer)) continue;
+      const denial = compiled.rule.reason ?? `not allowed by: ${compiled.rule.expr}`;
+      decision = stricter(decision, toDecision(plain(answer), "cel", denial));
     }
     return decision;
   }
@@ -73,11 +75,25 @@ export function celPolicy(options: CelPolicyOptions = {}): PolicyPort {
   return { engine: "cel", decide };
 }
 
-function evaluate({ rule, run }: Compiled, bindings: Record<string, CelInput>): unknown {
+function evaluate({ rule, run }: Compiled, bindings: Record<string, CelInput>): CelValue {
   const result = run(bindings);
   if (isCelError(result))
     throw new Error(`policy rule ${JSON.stringify(rule.expr)} failed: ${result.message}`, { cause: result });
-  return plain(result);
+  return result;
+}
+
+/** `{"allow": true}` and nothing else. */
+function isBareAllow(answer: CelValue): boolean {
+  return isCelMap(answer) && answer.size === 1 && answer.get("allow") === true;
+}
+
+/** JSON as CEL values, converted once for all rules: the library would convert a member at each look at it. */
+function inCel(value: unknown): CelInput {
+  if (Array.isArray(value)) return celList(value.map(inCel));
+  if (typeof value !== "object" || value === null) return value as CelInput;
+  return celMap(
+    new Map(Object.entries(value).flatMap(([name, member]) => (member === undefined ? [] : [[name, inCel(member)]]))),
+  );
 }
 
 /** A CEL value as plain data: integers become numbers. */

@@ -103,8 +103,8 @@ describe("httpMemory", () => {
     expect(other.asked).toEqual([]);
   });
 
-  it("throws what is no JSON", async () => {
-    const url = await serve((_request, response) => void response.end("<html>"));
+  it.each(["<html>", "", "{}", "null", "[]", '"object"'])("throws what is no object of memory: %j", async (body) => {
+    const url = await serve((_request, response) => void response.end(body));
     await expect(httpMemory({ url }).get("acme", "key", soon())).rejects.toThrow();
   });
 
