@@ -1,62 +1,47 @@
 import { AtpError } from "atp-protocol";
 import { type Evidence, gather } from "./evidence.js";
+import { call, chunksOf, must, sent, span } from "./looks.js";
 import type { Stack } from "./stack.js";
+
+/** Why a check could not be made here: it proves nothing, and says so. */
+interface NotRun {
+  readonly notRun: string;
+}
 
 /** One thing that must hold. Throws when it does not; what it returns is shown. */
 interface Check {
   readonly id: string;
   readonly what: string;
-  readonly holds: (evidence: Evidence, stack: Stack) => string | Promise<string>;
+  readonly holds: (evidence: Evidence, stack: Stack) => string | NotRun | Promise<string | NotRun>;
+}
+
+/** What came of all checks. */
+export interface Checked {
+  readonly held: number;
+  readonly failed: number;
+  readonly notRun: number;
 }
 
 /**
  * Proves the arrows of the two diagrams and the steps of the example by what real requests left behind.
  * @param tell hears a line for each check
- * @returns how many failed
  */
-export async function runChecks(stack: Stack, tell: (line: string) => void): Promise<number> {
+export async function runChecks(stack: Stack, tell: (line: string) => void): Promise<Checked> {
   const evidence = await gather(stack);
-  let failed = 0;
+  const count = { held: 0, failed: 0, notRun: 0 };
   for (const { id, what, holds } of checks) {
+    const line = (mark: string, told: string): void => tell(`${mark.padEnd(4)} ${id.padEnd(8)} ${what}: ${told}`);
     try {
-      tell(`ok   ${id.padEnd(8)} ${what}: ${await holds(evidence, stack)}`);
+      const told = await holds(evidence, stack);
+      count[typeof told === "string" ? "held" : "notRun"]++;
+      if (typeof told === "string") line("ok", told);
+      else line("-", `not run: ${told.notRun}`);
     } catch (error) {
-      failed++;
-      tell(`FAIL ${id.padEnd(8)} ${what}: ${(error as Error).message}`);
+      count.failed++;
+      line("FAIL", (error as Error).message);
     }
   }
-  return failed;
-}
-
-function must(condition: boolean, problem: string): asserts condition {
-  if (!condition) throw new Error(problem);
-}
-
-function sent(e: Evidence): string {
-  must(e.qa.partials.length > 0 && e.qa.ended === "agent.result.final", "there was no PARTIAL or no FINAL");
-  return `${e.qa.partials.length} PARTIALs, then FINAL`;
-}
-
-/** A call of the question to an adapter, as the collector saw it. */
-function call(e: Evidence, operation: "estimate" | "chat", adapter: string): string {
-  const found = e.qa.spans.find(
-    ({ name, attributes }) => name.startsWith(`${operation} `) && attributes["atp.adapter"] === adapter,
-  );
-  must(found !== undefined, `no span of ${operation} by ${adapter} among ${JSON.stringify(e.qa.spans)}`);
-  return `span "${found.name}"`;
-}
-
-/** A span of the question by its name. */
-function span(e: Evidence, name: string): string {
-  const found = e.qa.spans.filter((one) => one.name === name);
-  must(found.length > 0, `no span "${name}" among ${e.qa.spans.map((one) => one.name).join(", ")}`);
-  return `span "${name}"${found.length > 1 ? ` x ${found.length}` : ""}`;
-}
-
-function chunksOf(e: Evidence, adapter: string): string {
-  const chunks = e.qa.partials.filter((one) => one.adapter === adapter);
-  must(chunks.length > 0, `no PARTIAL names ${adapter}`);
-  return `${chunks.length} PARTIALs name it`;
+  return count;
 }
 
 const checks: readonly Check[] = [
@@ -97,7 +82,15 @@ const checks: readonly Check[] = [
         estimates.length >= 2 && estimates.every(({ estimate }) => estimate !== undefined),
         `estimates are ${JSON.stringify(estimates)}`,
       );
-      return estimates.map(({ adapter }) => adapter).join(", ");
+      return estimates
+        .map(({ adapter, estimate: { in_tokens, out_tokens, usd_micros, confidence } = {} }) => {
+          must(
+            [in_tokens, out_tokens, usd_micros, confidence].every((n) => typeof n === "number"),
+            `the estimate of ${adapter} lacks a number`,
+          );
+          return `${adapter} ${in_tokens} + ${out_tokens} tokens, ${usd_micros} micro-dollars, confidence ${confidence}`;
+        })
+        .join("; ");
     },
   },
   {
@@ -221,7 +214,7 @@ const checks: readonly Check[] = [
     id: "2.prom",
     what: "Prometheus - router",
     holds: async (e, { prometheusUrl }) => {
-      if (prometheusUrl === undefined) return "not run: no prometheus on PATH";
+      if (prometheusUrl === undefined) return { notRun: "no prometheus on PATH" };
       must(e.scraped >= 1, "Prometheus has no atp_streams_total");
       return `atp_streams_total is ${e.scraped} there`;
     },
@@ -229,7 +222,7 @@ const checks: readonly Check[] = [
   {
     id: "2.grafana",
     what: "Grafana - router metrics",
-    holds: () => "not run: Grafana is not started here; a test runs its dashboard's queries",
+    holds: () => ({ notRun: "Grafana is not started here; a test runs its dashboard's queries on Prometheus" }),
   },
   {
     id: "7.1",
@@ -254,7 +247,13 @@ const checks: readonly Check[] = [
     what: "estimates over the window are clipped or declined",
     holds: (e) => {
       must(e.tooSmall.code === "EBUDGET", `a window of 1 token ended with ${e.tooSmall.code}`);
-      return `declined: ${e.tooSmall.message}`;
+      const { ended, tokens, windowTokens, fullTokens } = e.clipped;
+      must(ended === "agent.result.final", `a window of ${windowTokens} tokens ended with ${ended}`);
+      must(
+        tokens <= windowTokens && fullTokens > windowTokens,
+        `it used ${tokens} of ${windowTokens}, the full answer ${fullTokens}`,
+      );
+      return `clipped to ${tokens} tokens by a window of ${windowTokens}, where the full answer takes ${fullTokens}; declined: ${e.tooSmall.message}`;
     },
   },
   {

@@ -37,6 +37,13 @@ export interface Evidence {
     readonly order: readonly string[];
   };
   readonly denied: { readonly code: string };
+  /** A question whose window is less than its whole answer takes. */
+  readonly clipped: {
+    readonly ended: string;
+    readonly tokens: number;
+    readonly windowTokens: number;
+    readonly fullTokens: number;
+  };
   readonly tooSmall: { readonly code: string; readonly message: string };
   readonly refused: Readonly<Record<"none" | "expired" | "foreign", string>>;
   readonly memory: {
@@ -45,13 +52,17 @@ export interface Evidence {
     readonly stored: Json | undefined;
     readonly found: boolean;
   };
-  readonly explained: { readonly candidates: readonly { readonly adapter: string; readonly estimate?: unknown }[] };
+  readonly explained: {
+    readonly candidates: readonly { readonly adapter: string; readonly estimate?: Readonly<Record<string, number>> }[];
+  };
   /** `atp_streams_total` in Prometheus. */
   readonly scraped: number;
 }
 
 const TENANT = "acme";
 const NS = `${TENANT}/stack/check`;
+/** Enough to begin an answer of one adapter, and not to end it. */
+const CLIPPING_TOKENS = 40;
 const question = "How is a budget kept?";
 const window = { max_parallel: 4, max_tokens: 50_000, max_usd_micros: 1_000_000 };
 
@@ -75,6 +86,8 @@ export async function gather(stack: Stack): Promise<Evidence> {
   const final = last(qa);
   const denied = last(await ask("denied", { task_type: "qa", tool_permissions: ["shell.exec"] }));
   const tooSmall = last(await ask("small", { task_type: "qa", tool_permissions: [] }, { ...window, max_tokens: 1 }));
+  const clipped = last(await ask("clipped", { task_type: "clip" }, { ...window, max_tokens: CLIPPING_TOKENS }));
+  const whole = last(await ask("whole", { task_type: "clip" }));
   const foreign = last(await ask("foreign", { task_type: "qa", memory: { namespace: "other/x/y", read: ["k"] } }));
   const expired = await stack.issuer.token({ tenant: TENANT, subject: "check" }, -600);
   const review = await reviewed(stack, token);
@@ -105,6 +118,12 @@ export async function gather(stack: Stack): Promise<Evidence> {
     },
     review,
     denied: errorOf(denied),
+    clipped: {
+      ended: clipped.payload?.type ?? "nothing",
+      tokens: Number(clipped.telemetry?.["tokens"]),
+      windowTokens: CLIPPING_TOKENS,
+      fullTokens: Number(whole.telemetry?.["tokens"]),
+    },
     tooSmall: errorOf(tooSmall),
     refused: {
       none: await greeting(stack, undefined),

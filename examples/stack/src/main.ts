@@ -33,8 +33,8 @@ try {
   }
   process.stdout.write(`ready in ${((performance.now() - began) / 1_000).toFixed(1)} s\n`);
   if (checking) {
-    const failed = await runChecks(stack, (line) => process.stdout.write(`${line}\n`));
-    process.stdout.write(failed === 0 ? "every check holds\n" : `${failed} checks failed\n`);
+    const { held, failed, notRun } = await runChecks(stack, (line) => process.stdout.write(`${line}\n`));
+    process.stdout.write(`${held} checks hold, ${failed} failed, ${notRun} not run\n`);
     await stop(failed === 0 ? 0 : 1);
   } else {
     const token = await stack.issuer.token({ tenant: "acme", subject: "you" });

@@ -191,6 +191,7 @@ function routerConfig(
       // Cheap first, and nearly never sure enough: the second adapter is asked too.
       { match: { task_type: "code_review" }, strategy: "cascade", min_confidence: 0.999 },
       { match: { task_type: "qa" }, strategy: "fanout" },
+      { match: { task_type: "clip" }, strategy: "single", adapters: ["librarian"] },
     ],
   };
 }

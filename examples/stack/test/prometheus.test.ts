@@ -34,7 +34,7 @@ describe.skipIf(missing)(`a Prometheus that scraped a stack${missing ? " (promet
   beforeAll(async () => {
     stack = await startStack(processes, root);
     const lines: string[] = [];
-    const failed = await runChecks(stack, (line) => lines.push(line));
+    const { failed } = await runChecks(stack, (line) => lines.push(line));
     if (failed > 0) throw new Error(lines.join("\n"));
     // Rates need two scrapes; the second question moves every counter.
     await runChecks(stack, () => undefined);
