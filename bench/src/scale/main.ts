@@ -26,7 +26,9 @@ runBench(async () => {
   for (const [name, part] of Object.entries(parts)) {
     if (wanted?.includes(name) === false) continue;
     progress(name);
-    done.push(await part());
+    const figures = await part();
+    for (const { id, value, op, target } of figures.goals) progress(`${id}: ${value}, aimed at ${op} ${target}`);
+    done.push(figures);
   }
   const infos = Object.assign({}, ...done.map((part) => part.infos)) as Part["infos"];
   const settings = { long: options.long, door_minutes: minutes };

@@ -70,12 +70,16 @@ const ready = async (url: string): Promise<{ status: number; checks: Record<stri
 };
 
 /** A client that dials each address in turn, as a balancer would place it. */
-function clientOf(urls: readonly string[]): AtpClient {
+function clientOf(urls: readonly string[], sockets = new Set<WebSocket>()): AtpClient {
   let nth = 0;
   const client = createClient({
     url: "ws://127.0.0.1:1/ws",
-    socket: (_address, protocols) =>
-      new WebSocket(`${(urls[nth++ % urls.length] ?? "").replace("http", "ws")}/ws`, [...protocols]) as never,
+    socket: (_address, protocols) => {
+      const ws = new WebSocket(`${(urls[nth++ % urls.length] ?? "").replace("http", "ws")}/ws`, [...protocols]);
+      ws.on("error", () => undefined);
+      sockets.add(ws);
+      return ws as never;
+    },
     retry: { baseMs: 20, maxMs: 200, attempts: 50 },
   });
   onTestFinished(async () => void (await client.close()));
@@ -139,6 +143,65 @@ describe.skipIf(withoutRedis)("many routers on one redis-server", { timeout: 40_
     expect([...answers, await later.final()].map(({ answer }) => answer)).toEqual([whole, whole, whole]);
     expect(later.usage).toMatchObject({ replayed: true });
     expect(calls()).toBe(1);
+  });
+
+  it("a balancer that breaks connections at any moment: each answer comes once and whole", async () => {
+    const redis = await redisServer();
+    const { url, calls } = await adapter();
+    const env = { ADAPTER_ENDPOINTS: JSON.stringify([url]), REDIS_URL: redis.url };
+    const config = { redis: { replay: true } };
+    const routers = await Promise.all([router(config, env), router(config, env)]);
+    const sockets = new Set<WebSocket>();
+    const client = clientOf(
+      routers.map((one) => one.url),
+      sockets,
+    );
+    let gaps = 0;
+    client.on("gap", () => gaps++);
+    const runs = ["a", "b", "c"].map((prompt) => client.stream(prompt));
+    let breaking: NodeJS.Timeout | undefined;
+    const texts = await Promise.all(
+      runs.map(async (run) => {
+        let text = "";
+        for await (const event of run) {
+          if (event.type !== "partial") continue;
+          text += event.text;
+          // What is broken before its token came cannot be resumed, and says so.
+          breaking ??= setInterval(() => {
+            for (const ws of sockets) if (ws.readyState === WebSocket.OPEN) ws.terminate();
+          }, 170);
+        }
+        return text;
+      }),
+    ).finally(() => clearInterval(breaking));
+    expect(texts).toEqual([whole, whole, whole]);
+    expect([gaps, calls()]).toEqual([0, 3]);
+  });
+
+  it("clocks two hours apart: keys, sessions and holds go by the clock of Redis", async () => {
+    const redis = await redisServer();
+    const { url, calls } = await adapter();
+    const env = { ADAPTER_ENDPOINTS: JSON.stringify([url]), REDIS_URL: redis.url };
+    const ahead = "data:text/javascript,const now=Date.now.bind(Date);Date.now=()=>now()+7200000";
+    const config = { redis: { replay: true }, tenants: { default: { budget: { max_usd_micros: 1_000_000 } } } };
+    const early = await router(config, { ...env, NODE_OPTIONS: `--import "${ahead}"` });
+    const one = await router(config, env);
+    const sockets = new Set<WebSocket>();
+    const client = clientOf([early.url, one.url], sockets);
+    const run = client.stream("count", { idempotencyKey: "k1" });
+    let text = "";
+    for await (const event of run) {
+      if (event.type !== "partial") continue;
+      text += event.text;
+      if (text === "0;1;2;") for (const ws of sockets) ws.terminate();
+    }
+    expect(text).toBe(whole);
+    expect((await clientOf([one.url]).stream("count", { idempotencyKey: "k1" }).final()).answer).toBe(whole);
+    expect(calls()).toBe(1);
+    const { tenants } = (await (await fetch(`${one.url}/v1/budgets`)).json()) as {
+      tenants: { default: { posted: { usd_micros: number }; reserved: { usd_micros: number } } };
+    };
+    expect(tenants.default).toMatchObject({ posted: { usd_micros: 3 * PIECES }, reserved: { usd_micros: 0 } });
   });
 
   it("is not ready while Redis is away, calls nobody, and is ready when it is back", async () => {
