@@ -39,8 +39,8 @@ function unfit(
     return ["route", "the route does not name it"];
   if (missing.length > 0) return ["tags", `it lacks the tag ${missing.join(", ")}`];
   if (candidate.shutMs !== undefined) return ["status", "its last calls failed, and it is left alone for a while"];
-  // With every adapter out, one that quotes all the same has just come back.
-  if (anyWell && !well(candidate)) return ["status", `it is ${status}`];
+  // With every adapter out, one that was DOWN and quotes all the same has just come back; what one says of itself holds until it says otherwise.
+  if (!well(candidate) && (anyWell || status !== "DOWN")) return ["status", `it is ${status}`];
   if (failure !== undefined) return ["estimate", failure.message];
   if (estimate === undefined) return ["status", `it is ${status}`];
   if (!sound(estimate)) return ["estimate", "its estimate has numbers that are not usable"];
