@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { readConfig } from "atp-router-core/node";
 import { parseAllDocuments } from "yaml";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -105,11 +106,93 @@ describe("deployment files", () => {
       expect(existsSync(join(root, source ?? "")) || source === "node_modules", source).toBe(true);
   });
 
-  it("the Cloud Run script deploys the service files that are there", () => {
+  it("the Cloud Run script deploys each service file, builds programs that are there, and fills every placeholder", () => {
     const script = readFileSync(join(deploy, "cloud-run/deploy.sh"), "utf8");
-    for (const [, name, program] of script.matchAll(/\b([a-z-]+):(examples\/[a-z/-]+)/g)) {
+    const pairs = [...script.matchAll(/\b([a-z-]+):(examples\/[a-z/-]+)/g)];
+    expect(pairs.length).toBeGreaterThan(3);
+    for (const [, name, program] of pairs) {
       expect(existsSync(join(deploy, `cloud-run/${name}.yaml`)), name).toBe(true);
       expect(existsSync(join(root, program ?? "", "src/main.ts")), program).toBe(true);
     }
+    const deployed = /^for name in ([a-z- ]+); do\n {2}sed/m.exec(script)?.[1]?.split(" ") ?? [];
+    const services = documents.flatMap(({ file }) => /^cloud-run\/(.*)\.yaml$/.exec(file)?.[1] ?? []);
+    expect([...deployed].sort()).toEqual([...services].sort());
+    // A service may name only the addresses of services before it.
+    for (const [i, name] of deployed.entries()) {
+      const text = readFileSync(join(deploy, `cloud-run/${name}.yaml`), "utf8");
+      const asked = [...text.matchAll(/(?:value: |")([A-Z_]+)_URL\b/g)].map(([, asks = ""]) =>
+        asks.toLowerCase().replaceAll("_", "-"),
+      );
+      expect(deployed.slice(0, i), name).toEqual(expect.arrayContaining(asked));
+    }
+    for (const [, secret, path] of script.matchAll(/^secret (\S+) (\S+)$/gm)) {
+      if (path?.includes("/secrets/") !== true) expect(existsSync(join(root, path ?? "")), path).toBe(true);
+      expect(JSON.stringify(documents), secret).toContain(`"secretName":"${secret}"`);
+    }
+  });
+
+  it("mount what their variables and arguments name", () => {
+    const secretFiles = documents.filter(({ file }) => /^(cloud-run|kubernetes)\//.test(file));
+    let named = 0;
+    for (const { file, content } of secretFiles)
+      for (const { value } of walk(content)) {
+        const container = value as {
+          env?: { value?: string }[];
+          args?: string[];
+          volumeMounts?: { mountPath: string }[];
+        };
+        if (typeof value !== "object" || value === null || !("image" in value)) continue;
+        const texts = [...(container.env ?? []).map((one) => one.value ?? ""), ...(container.args ?? [])];
+        for (const [, path] of texts.flatMap((text) => [...text.matchAll(/(?:^|=)(\/[a-z][a-z/.-]+)$/g)])) {
+          if (path === undefined || path.startsWith("/atp/")) continue;
+          named++;
+          const mounts = (container.volumeMounts ?? []).map(({ mountPath }) => `${mountPath}/`);
+          expect(
+            mounts.some((mount) => path.startsWith(mount)),
+            `${file}: ${path} is not mounted`,
+          ).toBe(true);
+        }
+      }
+    expect(named).toBeGreaterThan(4);
+  });
+
+  it("hold the whole diagram in compose.yaml, and what a cluster needs in Kubernetes", () => {
+    const compose = documents.find(({ file }) => file === "compose.yaml")?.content as { services: object };
+    const diagram = ["router", "librarian", "persona", "memory-gateway", "redis", "opa", "otel-collector"];
+    expect(Object.keys(compose.services).sort()).toEqual([...diagram, "prometheus", "grafana"].sort());
+    const kinds = documents
+      .filter(({ file }) => file.startsWith("kubernetes/"))
+      .map(({ content }) => (content as { kind?: string }).kind);
+    for (const kind of ["Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy"])
+      expect(kinds).toContain(kind);
+  });
+
+  it("give the router a configuration and variables that it takes", () => {
+    const compose = documents.find(({ file }) => file === "compose.yaml")?.content as {
+      services: { router: { environment: Record<string, string> } };
+    };
+    const env = {
+      ...compose.services.router.environment,
+      ATP_CONFIG: join(deploy, "config/router.yaml"),
+      HOST: "0.0.0.0",
+    };
+    expect(readConfig(env)).toMatchObject({ ok: true });
+    const typo = { ...env, ADAPTER_ENDPOINTS: "http://librarian:7070" };
+    expect(readConfig(typo)).toMatchObject({ ok: false });
+  });
+
+  it("run commands that the image has", () => {
+    const dockerfile = readFileSync(join(deploy, "Dockerfile"), "utf8");
+    const [, main] = /^CMD \["dist\/(\w+)\.js"\]$/m.exec(dockerfile) ?? [];
+    for (const program of ["router", "memory-gateway", "adapters/librarian", "adapters/persona"])
+      expect(readFileSync(join(root, `examples/${program}/tsup.config.ts`), "utf8")).toContain(`${main}: "src/`);
+    const scripts = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object }).scripts;
+    const guide = readFileSync(join(root, "docs/guides/deployment.md"), "utf8");
+    for (const text of [dockerfile, guide, ...filesUnder(deploy).map((path) => readFileSync(path, "utf8"))])
+      for (const [, name] of text.matchAll(/npm run ([a-z][a-z:-]+)/g)) expect(Object.keys(scripts)).toContain(name);
+    for (const [, task] of dockerfile.matchAll(/turbo run (\S+)/g))
+      expect(
+        Object.keys((JSON.parse(readFileSync(join(root, "turbo.json"), "utf8")) as { tasks: object }).tasks),
+      ).toContain(task);
   });
 });
