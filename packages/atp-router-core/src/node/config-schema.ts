@@ -273,7 +273,15 @@ export const configSchema = z.strictObject({
     .optional(),
   tails: tailsSchema.optional(),
   server: z
-    .strictObject({ allowed_origins: z.array(z.string()).optional(), allowed_hosts: z.array(z.string()).optional() })
+    .strictObject({
+      allowed_origins: z.array(z.string()).optional(),
+      allowed_hosts: z.array(z.string()).optional(),
+      /** Where clients move when this router drains, such as `wss://routers.example.com/ws`. */
+      resume_url: z
+        .string()
+        .refine((text) => /^wss?:\/\//.test(text) && URL.canParse(text), "must be a ws: or wss: URL")
+        .optional(),
+    })
     .optional(),
 });
 

@@ -96,6 +96,7 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
     ...(file.limits?.lease === undefined ? {} : { lease: leaseOf(file.limits.lease) }),
     ...(limits === undefined ? {} : { limits }),
     ...(observer === undefined ? {} : { observer }),
+    ...(file.server?.resume_url === undefined ? {} : { resumeUrl: file.server.resume_url }),
     ...(learning === undefined ? {} : { learning }),
     ...(file.tails === undefined ? {} : { tails: tailsFrom(file.tails) }),
   };

@@ -47,9 +47,7 @@ const SWEEP_EVERY_TICKS = 8;
  */
 export function createRouter(config: RouterConfig): Router {
   const { wire, limits, lease, leaseLimits, lanes, overload, server } = settingsOf(config);
-  const clock = config.clock ?? systemClock();
-  const rng = config.rng ?? systemRng();
-  const { observer, memory, policy = allowTools() } = config;
+  const { observer, memory, policy = allowTools(), clock = systemClock(), rng = systemRng() } = config;
   let { routes = [], tenants = {} } = config;
   const ledger = config.ledger ?? createMemoryLedgerStore(clock);
   const desk = createLedgerDesk(ledger, clock);
@@ -255,6 +253,7 @@ export function createRouter(config: RouterConfig): Router {
     lease,
     leaseLimits,
     server,
+    resumeUrl: config.resumeUrl,
     feedback: (key, content) => emit({ t: "feedback", at: clock.now(), key, word: feedbackOf(content) }),
     rng,
     hash,

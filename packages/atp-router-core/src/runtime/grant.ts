@@ -10,11 +10,12 @@ export const anyone: Identified = { principal: { tenant: "default", subject: "an
 export interface GrantTools {
   readonly server: { readonly name: string; readonly version: string };
   readonly lease: Lease;
+  readonly resumeUrl?: string | undefined;
 }
 
 /** What a HELLO is answered with (A2.2). @param token absent without `resume` */
 export function grantOf(
-  { server, lease }: GrantTools,
+  { server, lease, resumeUrl }: GrantTools,
   who: Principal,
   epoch: string,
   token: string | undefined,
@@ -25,6 +26,7 @@ export function grantOf(
     server,
     levels: [1],
     lease,
+    ...(resumeUrl === undefined ? {} : { resumeUrl }),
     principal: { tenant: who.tenant, sub: who.subject },
     ...(token === undefined ? {} : { resumeToken: token, resumeTokenId: tokenId }),
   };

@@ -138,6 +138,8 @@ export interface RouterConfig {
    * @default this router's memory
    */
   readonly runs?: RunStore;
+  /** The `ws:` or `wss:` address to which clients move when this router drains (A9.6). @default the one that they dialled */
+  readonly resumeUrl?: string;
   /** @default nothing is learned */
   readonly learning?: LearningConfig;
   /** What is done about slow and failing adapters. @default hedges, retries, restarts, breaker and outlier ejection by their defaults */

@@ -47,6 +47,8 @@ export interface SessionTools {
   readonly disposed: (session: Session) => void;
   /** A reader's word on a stream that ended. */
   readonly feedback: (key: StreamKey, content: unknown) => void;
+  /** Where clients go when this router drains; absent: to the address that they know. */
+  readonly resumeUrl: string | undefined;
   readonly rng: Rng;
   /** Absent: nobody else knows of our sessions. */
   readonly shared: SharedSessions | undefined;

@@ -34,6 +34,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
   const keys = new Map<StreamRef, StreamKey>();
   /** Made when a client first moves them, as few do. */
   let ceilings: Ceilings | undefined;
+  const elsewhere = tools.resumeUrl === undefined ? {} : { resumeUrl: tools.resumeUrl };
   const parted = "parcel" in origin ? origin : undefined;
   /** When the token of a client without HELLO expires: it cannot renew it. */
   let expiresAt: number | undefined;
@@ -57,7 +58,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
   /** Effects are performed in the order they were asked for: what an effect causes waits for those before it. */
   function step(event: EndpointEvent): void {
     if (disposed) return;
-    const effects = endpoint.step(event);
+    const effects = endpoint.step(event.t === "drain" ? { ...event, ...elsewhere } : event);
     tools.changed(session);
     if (effects.length === 0) return;
     if (performing) {

@@ -95,6 +95,25 @@ function resumed(at: Simulation, { token, seen }: Dropped): MemorySocket {
 const close = ({ a, b }: World): Promise<unknown> => Promise.all([a.router.close(), b.router.close()]);
 
 describe("resume at another router", () => {
+  it("A9.6 a router that drains says where to go, in welcome, in its status and in each refusal", async () => {
+    const sim = createSimulation({ adapters: [{ id: "a", answer }], resumeUrl: "ws://other:7443/ws" });
+    const socket = sim.connect();
+    socket.send(hello());
+    socket.send(syn({}));
+    await sim.clock.advance(50);
+    void sim.router.drain();
+    await sim.clock.advance(1);
+    socket.send(syn({ stream: "st2" }));
+    await sim.clock.advance(1);
+    const goesTo = { resume_url: "ws://other:7443/ws" };
+    expect(socket.of("0", "control.welcome")[0]?.payload?.content).toMatchObject(goesTo);
+    expect(socket.of("0", "control.status")[0]?.payload?.content).toMatchObject({ state: "DRAINING", ...goesTo });
+    expect(socket.end("st2")?.payload?.content).toMatchObject({ code: "EDRAINING", details: goesTo });
+    await sim.clock.until(() => socket.end("st1") !== undefined);
+    expect(socket.end("st1")?.flags).toContain("FIN");
+    await sim.router.close();
+  });
+
   it("A9.3 a store that is away when a router starts is asked again: its sessions are then reached", async () => {
     const store = createReplayMemory();
     let away = 2;
