@@ -1,5 +1,5 @@
 /** A hundred clients in a process of their own, some of which stop reading and come back in the end. */
-import { createClient } from "atp-client";
+import { createClient, isAtpError } from "atp-client";
 import type { AtpRun, ClientClock, ClientSocket, RunEvent } from "atp-client";
 import WebSocket from "ws";
 import { serveControl, tellReady } from "../harness/control.js";
@@ -28,13 +28,17 @@ export interface SpanResult {
   readonly whole: number;
   /** Of those that had stopped. */
   readonly wholeStalled: number;
+  /** Refused at the door with EOVERLOAD: they were never let in, so that there was nothing to lose. */
+  readonly refused: number;
   readonly resumed: number;
   readonly gaps: number;
 }
 
+type Read = "whole" | "refused" | "broken";
+
 interface Reader {
   readonly run: AtpRun;
-  readonly read: Promise<boolean>;
+  readonly read: Promise<Read>;
   stop(): void;
   goOn(): void;
 }
@@ -89,7 +93,7 @@ function reader(port: number, answer: Answer, by: "socket" | "run", told: (piece
     },
   });
   const run = client.stream(promptOf(answer), { window: { max_parallel: 1, max_tokens: 100_000 } });
-  const read = async (): Promise<boolean> => {
+  const read = async (): Promise<Read> => {
     let text = "";
     let final: Extract<RunEvent, { type: "final" }> | undefined;
     let finals = 0;
@@ -112,13 +116,14 @@ function reader(port: number, answer: Answer, by: "socket" | "run", told: (piece
     }
     await client.close();
     // After a gap some pieces are gone; the answer is not.
-    return finals === 1 && isWhole(final?.answer ?? "", answer) && (hasGap || final?.answer === text);
+    const isGood = finals === 1 && isWhole(final?.answer ?? "", answer) && (hasGap || final?.answer === text);
+    return isGood ? "whole" : "broken";
   };
   return {
     run,
     read: read().catch((error: unknown) => {
       process.stderr.write(`a reader failed: ${error instanceof Error ? error.message : String(error)}\n`);
-      return false;
+      return isAtpError(error) && error.code === "EOVERLOAD" ? "refused" : "broken";
     }),
     stop() {
       if (by === "socket") {
@@ -161,13 +166,15 @@ async function span(options: SpanOptions): Promise<SpanResult> {
   }
   await Promise.all(readers.slice(options.stalled).map(({ read }) => read));
   for (const one of readers.slice(0, options.stalled)) one.goOn();
-  const whole = await Promise.all(readers.map(({ read }) => read));
+  const ends = await Promise.all(readers.map(({ read }) => read));
+  const count = (of: readonly Read[], read: Read): number => of.filter((one) => one === read).length;
   return {
     p50Ms: percentile(latencies, 0.5),
     p95Ms: percentile(latencies, 0.95),
     pieces: latencies.length,
-    whole: whole.filter(Boolean).length,
-    wholeStalled: whole.slice(0, options.stalled).filter(Boolean).length,
+    whole: count(ends, "whole"),
+    wholeStalled: count(ends.slice(0, options.stalled), "whole"),
+    refused: count(ends, "refused"),
     resumed,
     gaps,
   };
