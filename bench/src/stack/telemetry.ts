@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type Controlled, startChild } from "../harness/children.js";
 import { progress } from "../harness/report.js";
-import { ratio, type Spread } from "../harness/stats.js";
+import { ratio, type Spread, spread } from "../harness/stats.js";
 import { burst, paced, single } from "../router/modes.js";
 import { checkProduct, startProduct } from "../router/product.js";
 import { inTurn, mirrored, throughRouter, Turns } from "../router/rounds.js";
@@ -18,7 +18,7 @@ export interface TelemetryCost {
   readonly repeated: number;
 }
 
-const TRIES = 4;
+const TRIES = 6;
 const BREATH_MS = 3_000;
 
 /** A load whose turn is taken anew, by new sockets, after a router that was short of CPU refused a question of it. */
@@ -85,17 +85,26 @@ export async function telemetryCost(adapter: Controlled, folder: string, rounds:
     // A router that has run nothing yet is slow, and would refuse some of 64 questions at once.
     for (const mode of [single, paced]) for (const variant of variants) await variant.turn(mode);
     for (let round = 0; round <= rounds; round++) {
-      for (const mode of [burst, paced]) {
-        for (const variant of mirrored(inTurn(variants, round))) {
-          const turn = await variant.turn(mode);
-          // The first round warms up and is dropped.
-          if (round > 0) turns.add(round, mode, variant, turn);
+      try {
+        for (const mode of [burst, paced]) {
+          for (const variant of mirrored(inTurn(variants, round))) {
+            const turn = await variant.turn(mode);
+            // The first round warms up and is dropped.
+            if (round > 0) turns.add(round, mode, variant, turn);
+          }
         }
+      } catch (error) {
+        // A machine too busy for one more round has said what it could; without any round the figure is missing.
+        progress(`telemetry: round ${round} could not be taken: ${String(error).slice(0, 300)}`);
+        break;
       }
       progress(`telemetry: round ${round} of ${rounds}`);
     }
+    const [withIt, without] = variants;
     const of = (mode: typeof burst): Spread =>
-      ratio(turns.values(mode, variants[0], "routerCpuMs"), turns.values(mode, variants[1], "routerCpuMs"));
+      turns.has(mode, withIt) && turns.has(mode, without)
+        ? ratio(turns.values(mode, withIt, "routerCpuMs", without), turns.values(mode, without, "routerCpuMs", withIt))
+        : spread([Number.NaN]);
     return { burst: of(burst), paced: of(paced), exports, repeated: load.repeated };
   } finally {
     await Promise.all([off.stop(), on.stop(), load.stop()]);
