@@ -109,6 +109,7 @@ export function createRouter(config: RouterConfig): Router {
     desk,
     budgets,
     observer,
+    defectId: () => rng.hex(8),
     limits,
     hosts,
     writing(write) {

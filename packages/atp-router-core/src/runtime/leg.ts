@@ -48,25 +48,33 @@ export function openLeg(tools: Tools, host: StreamHost, effect: Start): void {
           emit({ t: "leg.ended", at: clock.now(), key, leg, end });
         },
       };
-      const handle = port.open(
-        {
-          callId: `${host.callPrefix}.${leg}`,
-          session: host.session,
-          qos: effect.qos,
-          attempt: effect.attempt,
-          ...(traceparent === undefined ? {} : { traceparent }),
-          taskType: effect.task.taskType,
-          promptJson: promptOf(effect),
-          maxOutputTokens: effect.maxOutputTokens,
-          contextJson: effect.contextJson,
-          sample: effect.sample,
-          deadlineAt: effect.deadlineAt,
-        },
-        traced === undefined ? sink : tracedSink(sink, traced),
-      );
-      slot.handle = handle;
-      if (slot.cancelled) handle.cancel("cancelled while it was opened");
-      else if (slot.demand !== 0) handle.demand(slot.demand);
+      try {
+        const handle = port.open(
+          {
+            callId: `${host.callPrefix}.${leg}`,
+            session: host.session,
+            qos: effect.qos,
+            attempt: effect.attempt,
+            ...(traceparent === undefined ? {} : { traceparent }),
+            taskType: effect.task.taskType,
+            promptJson: promptOf(effect),
+            maxOutputTokens: effect.maxOutputTokens,
+            contextJson: effect.contextJson,
+            sample: effect.sample,
+            deadlineAt: effect.deadlineAt,
+          },
+          traced === undefined ? sink : tracedSink(sink, traced),
+        );
+        slot.handle = handle;
+        if (slot.cancelled) handle.cancel("cancelled while it was opened");
+        else if (slot.demand !== 0) handle.demand(slot.demand);
+      } catch (error) {
+        // No port may throw here. One that does ends its own stream: nobody waits for this promise, and the process would fall.
+        const id = tools.defectId();
+        tools.observer?.observe({ t: "defect", id, where: "leg.open", error });
+        emit({ t: "defect", at: clock.now(), key, id });
+        sink.end({ failure: { kind: "protocol", message: "its port threw", sent: true } });
+      }
     },
     () => emit({ t: "hold.unavailable", at: clock.now(), key, leg }),
   );

@@ -19,6 +19,8 @@ export interface Tools {
   readonly desk: LedgerDesk;
   readonly budgets: TenantBudgets;
   readonly observer: Observer | undefined;
+  /** An id for a defect, which the log and the client are both told. */
+  readonly defectId: () => string;
   readonly limits: RouterLimits;
   readonly hosts: ReadonlyMap<string, StreamHost>;
   /** Keeps a router that drains from ending before a write has. */
