@@ -9,6 +9,8 @@ export interface Ceilings {
   session(): Limits;
   /** A client's new ceilings; what is above its outer scope's is cut to it, and it is told so. */
   update(effect: Extract<EndpointEffect, { t: "window" }>): void;
+  /** A window update of a stream's own, with its number. */
+  numbered(stream: StreamRef, payload: Payload): Payload;
   forget(stream: StreamRef): void;
 }
 
@@ -28,6 +30,13 @@ export function createCeilings(host: CeilingsHost): Ceilings {
   let session = lease;
   /** Numbers of our own window updates, by stream; none until one is sent, as for most sessions. */
   let updates: Map<StreamRef | null, number> | undefined;
+  function nextNumber(stream: StreamRef | null): number {
+    const number = (updates?.get(stream) ?? 0) + 1;
+    updates ??= new Map();
+    updates.set(stream, number);
+    return number;
+  }
+
   return {
     session: () => session,
     update({ stream, content: { window } }) {
@@ -36,11 +45,12 @@ export function createCeilings(host: CeilingsHost): Ceilings {
       else host.stream(stream, granted);
       const told = toWindow(granted);
       if (members.every((name) => (window[name] ?? 0) <= (told[name] ?? Infinity))) return;
-      const number = (updates?.get(stream) ?? 0) + 1;
-      updates ??= new Map();
-      updates.set(stream, number);
-      host.tell(stream, { type: payloadTypes.windowUpdate, content: { number, window: told } });
+      host.tell(stream, { type: payloadTypes.windowUpdate, content: { number: nextNumber(stream), window: told } });
     },
+    numbered: (stream, { type, content }) => ({
+      type,
+      content: { number: nextNumber(stream), ...(content as object) },
+    }),
     forget(stream) {
       updates?.delete(stream);
     },

@@ -6,6 +6,8 @@ import type { StreamOutput } from "./host.js";
 export interface OutputTools {
   readonly now: () => number;
   readonly step: (event: EndpointEvent) => void;
+  /** A window update with its number. */
+  readonly numbered: (ref: StreamRef, payload: Payload) => Payload;
   /** The stream is ending: it takes no more events. */
   readonly ended: (ref: StreamRef) => void;
   /** Its end was told. */
@@ -13,7 +15,7 @@ export interface OutputTools {
 }
 
 /** What a stream says, as commands of its session's endpoint. */
-export function streamOutput({ now, step, ended, settled }: OutputTools): StreamOutput {
+export function streamOutput({ now, step, numbered, ended, settled }: OutputTools): StreamOutput {
   return {
     accept: (stream, qos, window) => step({ t: "stream.accept", at: now(), stream, qos, window }),
     send: (stream, payload, mergeKey) =>
@@ -23,7 +25,10 @@ export function streamOutput({ now, step, ended, settled }: OutputTools): Stream
         stream,
         message: mergeKey === undefined ? { payload } : { payload, mergeKey },
       }),
-    control: (stream, payload) => step({ t: "stream.control", at: now(), stream, payload }),
+    control(stream, payload) {
+      const told = payload.type === payloadTypes.windowUpdate ? numbered(stream, payload) : payload;
+      step({ t: "stream.control", at: now(), stream, payload: told });
+    },
     end(stream, end) {
       ended(stream);
       const { telemetry } = end;

@@ -52,6 +52,15 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
   /** The socket that has no room. */
   let full: Line | undefined;
   let stopTimer: (() => void) | undefined;
+  /** Most sessions never need any. */
+  const ceilingsOf = (): Ceilings =>
+    (ceilings ??= createCeilings({
+      lease: tools.leaseLimits,
+      tell: control,
+      session: (limits) => tools.setSessionLimits(id, limits),
+      stream: (ref, limits) => toStream(ref, (key) => emit({ t: "client.window", at: clock.now(), key, limits })),
+    }));
+
   const pending: EndpointEffect[] = [];
   let performing = false;
 
@@ -118,21 +127,14 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
         toStream(effect.stream, (key) => emit({ t: "client.cancelled", at: clock.now(), key, reason: effect.reason }));
         return;
       case "stream.detached": {
-        const t = moving ? "outbox.room" : "client.detached";
-        toStream(effect.stream, (key) => emit({ t, at: clock.now(), key }));
+        toStream(effect.stream, (key) => emit({ t: moving ? "outbox.room" : "client.detached", at: clock.now(), key }));
         return;
       }
       case "stream.snapshot":
         toStream(effect.stream, (key) => emit({ t: "client.gap", at: clock.now(), key }));
         return;
       case "window":
-        ceilings ??= createCeilings({
-          lease: tools.leaseLimits,
-          tell: control,
-          session: (limits) => tools.setSessionLimits(id, limits),
-          stream: (ref, limits) => toStream(ref, (key) => emit({ t: "client.window", at: clock.now(), key, limits })),
-        });
-        ceilings.update(effect);
+        ceilingsOf().update(effect);
         return;
       case "outbox.full":
       case "outbox.room": {
@@ -289,6 +291,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       keys.delete(ref);
       ceilings?.forget(ref);
     },
+    numbered: (ref, payload) => ceilingsOf().numbered(ref, payload),
     settled: endIfOver,
   });
 

@@ -136,7 +136,7 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
 );
 
 /** Timers of a stream: its deadline, its patience for a window to free and for a first piece, and the wait before a retry. */
-export type TimerName = "deadline" | "window" | "hedge" | "retry";
+export type TimerName = "deadline" | "window" | "hedge" | "retry" | "left";
 
 /** What a stream asks for. */
 export type StreamEffect = { readonly key: StreamKey } & (

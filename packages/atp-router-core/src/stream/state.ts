@@ -127,6 +127,9 @@ export interface StreamState {
   /** Characters that came while it is. */
   heldCharacters: number;
   windowTimer: boolean;
+  /** What the client was told is left of its window, and when; undefined: nothing but the window itself. */
+  toldLeft: { readonly tokens: number; readonly usdMicros: number } | undefined;
+  toldLeftAt: Ms;
   hedgeTimer: boolean;
   /** Calls that were made because one failed. */
   retries: number;
@@ -174,6 +177,8 @@ export function newStream(
     full: { socket: false, stream: false },
     heldCharacters: 0,
     windowTimer: false,
+    toldLeft: undefined,
+    toldLeftAt: -Infinity,
     hedgeTimer: false,
     retries: 0,
     retry: undefined,

@@ -17,6 +17,7 @@ import { abandon, extended, failed, finished, notExtended, skipped } from "./set
 import { advisedFirst, askPolicy, decided, estimated, memoryRead, moneyLeft } from "./opening.js";
 import { newStream } from "./state.js";
 import type { Leg, StreamState } from "./state.js";
+import { movesWindow, tellLeft } from "./window-left.js";
 
 type Out = StreamEffect[];
 
@@ -33,6 +34,11 @@ export function openStream(event: Extract<StreamEvent, { t: "stream.opened" }>, 
  */
 export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
   if (s.phase === "ended") return;
+  stepOn(s, event, out);
+  if (movesWindow(event)) tellLeft(s, event.at, out);
+}
+
+function stepOn(s: StreamState, event: StreamEvent, out: Out): void {
   const { at } = event;
   switch (event.t) {
     case "stream.opened":
@@ -98,6 +104,7 @@ export function stepStream(s: StreamState, event: StreamEvent, out: Out): void {
       if (event.timer === "window") windowPatienceOver(s, at, out);
       else if (event.timer === "hedge") askHedge(s, out);
       else if (event.timer === "retry") retryDue(s, at, out);
+      else if (event.timer === "left") return;
       else deadlinePassed(s, at, out);
       return;
     case "retry.decided":
