@@ -139,10 +139,9 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       case "outbox.full":
       case "outbox.room": {
         const { t, stream } = effect;
-        const of = stream === null ? "socket" : "stream";
-        if (stream === null) full = t === "outbox.full" ? line : undefined;
-        const affected = stream === null ? [...keys.values()] : [keys.get(stream)];
-        for (const key of affected) if (key !== undefined) emit({ t, at: clock.now(), key, of });
+        if (stream !== null) return toStream(stream, (key) => emit({ t, at: clock.now(), key, of: "stream" }));
+        full = t === "outbox.full" ? line : undefined;
+        for (const key of keys.values()) emit({ t, at: clock.now(), key, of: "socket" });
         return;
       }
       case "stream.message":
