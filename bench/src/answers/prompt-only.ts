@@ -5,11 +5,11 @@ import { loadPrices, loadRows, modelsOf, type RecordedRow } from "./rows.js";
 import { bestOf, foldsOf, singlesOf, tableOf } from "./tables.js";
 import type { TaskRequest } from "./task-run.js";
 
-/** How a choice between two models is fitted, from simple to rich. */
+/** How a choice between two models is fitted: by words and shape, or by shape and subject alone. */
 const options: readonly PromptChoiceOptions[] = [
+  { category: 0.3, shape: 0.3, ridge: 3 },
   { category: 0.3, shape: 0.3, ridge: 10 },
-  { category: 1, shape: 0.3, ridge: 10 },
-  { category: 3, shape: 1, ridge: 30 },
+  { category: 0.3, shape: 2, words: 0, ridge: 20 },
 ];
 const BUCKETS = 32_768;
 
@@ -49,28 +49,25 @@ export function runPromptOnly(request: TaskRequest): Interval {
     const model = fitPromptChoice(set, fitRows, gap, pick(fitRows));
     gapsOf(model, set, rowsToScore).forEach((value, i) => scored.push({ row: rowsToScore[i] ?? 0, score: value }));
   };
-  /** The simplest of the options whose mean over folds is within one standard error of the best. */
+  /** The first of the options that falls short of the best by at most one standard error, fold by fold over two partings. */
   const pick = (fitRows: Int32Array): PromptChoiceOptions => {
-    const folds = foldsOf(both, fitRows, 3, "choice");
+    const folds = ["choice 1", "choice 2"].flatMap((parting) => foldsOf(both, fitRows, 5, parting));
     const values = options.map((option) =>
       folds.map((fold) => {
         const held = new Set(fold);
-        const model = fitPromptChoice(
-          set,
-          fitRows.filter((row) => !held.has(row)),
-          gap,
-          option,
-        );
-        return apgr(
-          gapsOf(model, set, fold),
-          Float64Array.from(fold, (row) => gap[row] ?? 0),
-        );
+        const rest = fitRows.filter((row) => !held.has(row));
+        const gaps = Float64Array.from(fold, (row) => gap[row] ?? 0);
+        return apgr(gapsOf(fitPromptChoice(set, rest, gap, option), set, fold), gaps);
       }),
     );
     const mean = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length;
     const top = values.reduce((one, other) => (mean(other) > mean(one) ? other : one));
-    const error = Math.sqrt(mean(top.map((value) => (value - mean(top)) ** 2)) / top.length);
-    return options[values.findIndex((list) => mean(list) >= mean(top) - error)] ?? (options[0] as PromptChoiceOptions);
+    const chosen = values.findIndex((list) => {
+      const short = list.map((value, fold) => (top[fold] ?? 0) - value);
+      const variance = mean(short.map((value) => (value - mean(short)) ** 2));
+      return mean(short) <= Math.sqrt(variance / (short.length - 1)) + 1e-12;
+    });
+    return options[chosen] ?? (options[0] as PromptChoiceOptions);
   };
   if (request.test !== undefined)
     score(

@@ -10,7 +10,9 @@ import { randomOf } from "./outcomes.js";
 export interface PromptChoice {
   /** A power of two. */
   readonly buckets: number;
+  /** Empty: words do not matter. */
   readonly words: readonly number[];
+  readonly wordScale: number;
   readonly categories: Readonly<Record<string, number>>;
   readonly shapeMean: readonly number[];
   readonly shapeDeviation: readonly number[];
@@ -29,6 +31,8 @@ export interface PromptChoiceOptions {
   /** Weight of the shape's kernel. */
   readonly shape: number;
   readonly ridge: number;
+  /** Weight of the words' kernel; 0 leaves words out. @default 1 */
+  readonly words?: number;
   /** @default 8192 */
   readonly buckets?: number;
 }
@@ -72,12 +76,17 @@ function encode(text: string, prompt: PromptFeatures, buckets: number): Encoded 
   return { at: Int32Array.from(counts.keys()), value, category: prompt.category, shape: prompt.values };
 }
 
-/** Directions and phases of the waves. */
-function waves(width: number, seed: number): { readonly direction: Float64Array; readonly phase: Float64Array } {
+/** Directions and phases of the waves. @param deviation of each feature; one that never varies is no dimension */
+function waves(
+  deviation: readonly number[],
+  seed: number,
+): { readonly direction: Float64Array; readonly phase: Float64Array } {
+  const width = deviation.length;
+  const dimensions = Math.max(1, deviation.filter((d) => d > 0).length);
   const random = randomOf(seed);
   const normal = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   // A bandwidth of the root of the number of features: typical prompts are then neither all alike nor all unlike.
-  const direction = Float64Array.from({ length: WAVES * width }, () => normal() / Math.sqrt(width));
+  const direction = Float64Array.from({ length: WAVES * width }, () => normal() / Math.sqrt(dimensions));
   return { direction, phase: Float64Array.from({ length: WAVES }, () => 2 * Math.PI * random()) };
 }
 
@@ -144,9 +153,10 @@ export function fitPromptChoice(
   }
   const deviation = mean.map((m, i) => Math.sqrt(Math.max(0, (square[i] as number) - m * m)));
   const seed = 7;
-  const drawn = waves(width, seed);
+  const drawn = waves(deviation, seed);
   const shapeScale = Math.sqrt(options.shape);
   const categoryScale = Math.sqrt(options.category);
+  const wordScale = Math.sqrt(options.words ?? 1);
   const names = [...new Set(Array.from(rows, (row) => (encoded[row] as Encoded).category))]
     .filter((name) => name !== "")
     .sort();
@@ -159,7 +169,8 @@ export function fitPromptChoice(
   const times = (theta: Float64Array, r: number): number => {
     const { at, value } = encoded[rows[r] as number] as Encoded;
     let sum = 0;
-    for (let i = 0; i < at.length; i++) sum += (theta[at[i] as number] as number) * (value[i] as number);
+    if (wordScale > 0)
+      for (let i = 0; i < at.length; i++) sum += wordScale * (theta[at[i] as number] as number) * (value[i] as number);
     const c = category[r] as number;
     if (c >= 0) sum += categoryScale * (theta[buckets + c] as number);
     const waved = dense[r] as Float64Array;
@@ -168,8 +179,9 @@ export function fitPromptChoice(
   };
   const add = (out: Float64Array, r: number, amount: number): void => {
     const { at, value } = encoded[rows[r] as number] as Encoded;
-    for (let i = 0; i < at.length; i++)
-      out[at[i] as number] = (out[at[i] as number] as number) + amount * (value[i] as number);
+    if (wordScale > 0)
+      for (let i = 0; i < at.length; i++)
+        out[at[i] as number] = (out[at[i] as number] as number) + amount * wordScale * (value[i] as number);
     const c = category[r] as number;
     if (c >= 0) out[buckets + c] = (out[buckets + c] as number) + amount * categoryScale;
     const waved = dense[r] as Float64Array;
@@ -183,7 +195,8 @@ export function fitPromptChoice(
   }, right);
   return {
     buckets,
-    words: Array.from(theta.subarray(0, buckets)),
+    words: wordScale > 0 ? Array.from(theta.subarray(0, buckets)) : [],
+    wordScale,
     categories: Object.fromEntries(names.map((name, i) => [name, theta[buckets + i] as number])),
     shapeMean: mean,
     shapeDeviation: deviation,
@@ -222,11 +235,13 @@ export function conjugateGradients(times: (v: Float64Array, out: Float64Array) =
 
 /** The expected gap for prompts of a set. */
 export function gapsOf(model: PromptChoice, set: PromptSet, rows: Int32Array): Float64Array {
-  const drawn = waves(model.shapeMean.length, model.seed);
+  const drawn = waves(model.shapeDeviation, model.seed);
   return Float64Array.from(rows, (row) => {
     const { at, value, category, shape } = set.encoded[row] as Encoded;
     let gap = model.constant;
-    for (let i = 0; i < at.length; i++) gap += (model.words[at[i] as number] as number) * (value[i] as number);
+    if (model.wordScale > 0)
+      for (let i = 0; i < at.length; i++)
+        gap += model.wordScale * (model.words[at[i] as number] as number) * (value[i] as number);
     if (Object.hasOwn(model.categories, category)) gap += model.categoryScale * (model.categories[category] ?? 0);
     const waved = waveFeatures(shape, model.shapeMean, model.shapeDeviation, drawn, model.shapeScale);
     for (let i = 0; i < WAVES; i++) gap += (model.shapeWeights[i] as number) * (waved[i] as number);
