@@ -1,5 +1,4 @@
-import { promptFeatures } from "./prompt-features.js";
-import type { PromptFeatures } from "./prompt-features.js";
+import { promptShape } from "./prompt-shape.js";
 import { randomOf } from "./outcomes.js";
 
 /**
@@ -49,7 +48,7 @@ interface Encoded {
   readonly shape: readonly number[];
 }
 
-function encode(text: string, prompt: PromptFeatures, buckets: number): Encoded {
+function encode(text: string, category: string, buckets: number): Encoded {
   const words =
     text
       .slice(0, 20_000)
@@ -73,7 +72,7 @@ function encode(text: string, prompt: PromptFeatures, buckets: number): Encoded 
   for (const one of value) norm += one * one;
   norm = Math.sqrt(norm);
   if (norm > 0) for (let i = 0; i < value.length; i++) value[i] = (value[i] as number) / norm;
-  return { at: Int32Array.from(counts.keys()), value, category: prompt.category, shape: prompt.values };
+  return { at: Int32Array.from(counts.keys()), value, category, shape: promptShape(text) };
 }
 
 /** Directions and phases of the waves. @param deviation of each feature; one that never varies is no dimension */
@@ -124,7 +123,7 @@ export function promptSet(
 ): PromptSet {
   return {
     buckets,
-    encoded: prompts.map(({ text, category }) => encode(text, promptFeatures(text, category), buckets)),
+    encoded: prompts.map(({ text, category }) => encode(text, category ?? "", buckets)),
   };
 }
 

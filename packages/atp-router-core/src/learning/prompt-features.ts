@@ -38,37 +38,7 @@ export const promptFeatureNames = [
   "figure",
   "fraction",
   "joins",
-  "body",
-  "option length",
-  "longest option",
-  "option spread",
-  "numeric options",
-  "symbols",
-  "word length",
-  "digits",
-  "blank",
-  "negation",
-  "exception",
-  "statements",
-  "which of",
-  "question",
-  "all of the above",
-  "both",
 ] as const;
-
-/** A line that offers an answer: `A. text`, `(b) text`, `3) text`. */
-const OPTION = /\n\s*\(?(?:[A-Za-z]|\d{1,2})[.)]\s?([^\n]*)/g;
-
-/** How long offered answers are, and how alike; zeros when none are offered. */
-function optionFeatures(text: string): number[] {
-  const options = Array.from(text.matchAll(OPTION), ([, option]) => option ?? "");
-  if (options.length === 0) return [0, 0, 0, 0];
-  const lengths = options.map((option) => option.length);
-  const mean = lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
-  const variance = lengths.reduce((sum, length) => sum + (length - mean) ** 2, 0) / lengths.length;
-  const numeric = options.filter((option) => /^[\s$-]*[\d.,/%]/.test(option)).length;
-  return [log1p(mean), log1p(Math.max(...lengths)), Math.sqrt(variance) / (1 + mean), numeric / options.length];
-}
 
 /**
  * The features of a prompt: lengths and counts on a logarithmic scale, and flags. The same text gives the same numbers in every
@@ -84,10 +54,6 @@ export function promptFeatures(prompt: string, category = ""): PromptFeatures {
     if (value > largest) largest = Math.min(value, 1e15);
   }
   const lower = text.toLowerCase();
-  const words = lower.match(/[\p{L}\p{N}]+/gu) ?? [];
-  const letters = words.reduce((sum, word) => sum + word.length, 0);
-  const first = lower.search(OPTION);
-  const body = first < 0 ? lower : lower.slice(0, first);
   const flag = (pattern: RegExp): number => (pattern.test(lower) ? 1 : 0);
   return {
     category,
@@ -104,7 +70,7 @@ export function promptFeatures(prompt: string, category = ""): PromptFeatures {
       log1p(matches(lower, /\bif\b/g)),
       log1p(matches(text, /\./g)),
       log1p(matches(text, /["'`]/g)),
-      log1p(new Set(words).size),
+      log1p(new Set(lower.match(/[\p{L}\p{N}]+/gu) ?? []).size),
       log1p(matches(text, /\[/g)),
       flag(/\d\.\d/),
       flag(/\beach\b/),
@@ -112,19 +78,6 @@ export function promptFeatures(prompt: string, category = ""): PromptFeatures {
       flag(/asy\]/),
       flag(/frac/),
       flag(/return[\s\S]*\.join/),
-      log1p(body.length),
-      ...optionFeatures(text),
-      log1p(matches(text, /[=^+*]/g)),
-      letters / Math.max(1, words.length),
-      matches(text, /\d/g) / Math.max(1, text.length),
-      flag(/__/),
-      /\bnot\b/.test(body) ? 1 : 0,
-      flag(/\bexcept\b/),
-      flag(/statement 1/),
-      flag(/which of the following/),
-      body.includes("?") ? 1 : 0,
-      flag(/(?:all|none) of the above/),
-      flag(/\bboth\b/),
     ],
   };
 }
