@@ -30,7 +30,9 @@ let billed = 0;
 let cut = 0;
 
 function promptIn(json: string): string {
-  return (JSON.parse(json) as { prompt: string }).prompt;
+  const { prompt, messages } = JSON.parse(json) as { prompt?: string; messages?: readonly { content: string }[] };
+  // The door passes on the messages of OpenAI's clients.
+  return prompt ?? messages?.[0]?.content ?? "";
 }
 
 const handler = connectNodeAdapter({
