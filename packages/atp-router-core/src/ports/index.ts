@@ -4,3 +4,4 @@ export * from "./ledger-store.js";
 export * from "./other-ports.js";
 export * from "./tracing-port.js";
 export * from "./run-store.js";
+export * from "./learning-store.js";

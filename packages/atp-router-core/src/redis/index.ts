@@ -10,6 +10,8 @@ export { createRedisReplayStore } from "./replay-store.js";
 export type { RedisReplayOptions, RedisReplayStore } from "./replay-store.js";
 export { createLeasedLedgerStore } from "./leased-ledger.js";
 export type { LeasedLedgerOptions, LeasedLedgerStore, LeasePressure } from "./leased-ledger.js";
+export { createRedisLearningStore } from "./learning-store.js";
+export type { RedisLearningOptions } from "./learning-store.js";
 export { createRedisRunStore } from "./run-store.js";
 export type { RedisRunOptions } from "./run-store.js";
 export { checkSchema, guardSchema, STORE_SCHEMA, StoreTooNew } from "./schema.js";

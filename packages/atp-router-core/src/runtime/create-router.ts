@@ -6,8 +6,7 @@ import { redactText } from "../policy/redact.js";
 import { createRouterMachine } from "../router/index.js";
 import { matchRoute, narrowRoute } from "../routing/index.js";
 import type { StreamKey } from "../stream/index.js";
-import { openConnection } from "./connection.js";
-import type { Connection } from "./connection.js";
+import { type Connection, openConnection } from "./connection.js";
 import { allowTools } from "./default-policy.js";
 import { passDoor } from "./door.js";
 import { createEventLoop } from "./event-loop.js";
@@ -17,7 +16,7 @@ import { explain } from "./explain.js";
 import { createAliases } from "./aliases.js";
 import { newHost, traceOf } from "./host.js";
 import type { Emit, StreamHost, StreamOutput } from "./host.js";
-import { feedbackOf, learnedBy, learningOf } from "./learning.js";
+import { exchanging, feedbackOf, learnedBy, learningOf } from "./learning.js";
 import { outerScopes } from "./outer-scopes.js";
 import { createLedgerDesk } from "./ledger-desk.js";
 import { createMemoryLedgerStore } from "./memory-ledger-store.js";
@@ -197,12 +196,13 @@ export function createRouter(config: RouterConfig): Router {
 
   const stopWatching = ledger.watch(tellRoom);
 
-  for (const port of config.adapters) {
-    emit({ t: "adapter.added", at: clock.now(), adapter: port.id, configured: port.configured ?? {} });
-  }
+  for (const { id, configured = {} } of config.adapters)
+    emit({ t: "adapter.added", at: clock.now(), adapter: id, configured });
+  const exchange = exchanging(learning, config, salt);
   const stopTick = startTicker(clock, emit, config.memoryShare, (ticks) => {
+    exchange(ticks);
     // A store that is away is swept when it is back.
-    if (ticks % SWEEP_EVERY_TICKS === 0) void ledger.sweep().catch(() => undefined);
+    if (ticks % SWEEP_EVERY_TICKS === 0) ledger.sweep().catch(() => undefined);
   });
 
   const streamsEnded = (withinMs: number): Promise<void> =>

@@ -1,5 +1,6 @@
 import { checkPolicy, createLearner, drawOf } from "../learning/index.js";
 import type { AccuracyPrior, LearningState } from "../learning/index.js";
+import type { LearningStore } from "../ports/index.js";
 import type { Feedback, RouterLearning } from "../router/index.js";
 
 /** How a router learns from its outcomes. */
@@ -65,6 +66,45 @@ export function feedbackOf(content: unknown): Feedback {
   return {
     ...(typeof rating === "number" && rating >= 0 && rating <= 1 ? { rating } : {}),
     ...(typeof chosen === "string" ? { chosen } : {}),
+  };
+}
+
+/** How often learned states are exchanged, in ticks of a quarter of a second. */
+const EXCHANGE_EVERY_TICKS = 40;
+
+/**
+ * Exchanges what was learned with other routers, one exchange at a time. A store that is away is asked again the next time: what could not
+ * be told then is in the state that is told later.
+ */
+export function exchanging(
+  learning: RouterLearning | undefined,
+  config: { readonly learning?: LearningConfig; readonly learningStore?: LearningStore },
+  salt: string,
+): (ticks: number) => void {
+  const { learningStore: store } = config;
+  const replica = config.learning?.replica ?? salt;
+  if (learning === undefined || store === undefined) return () => undefined;
+  const { learner } = learning;
+  let busy = false;
+  return (ticks) => {
+    if (busy || ticks % EXCHANGE_EVERY_TICKS !== 0) return;
+    busy = true;
+    store
+      .exchange(replica, learner.export())
+      .then((others) => {
+        for (const other of others) {
+          // A state of a version that this build does not know is left alone.
+          try {
+            learner.merge(other);
+          } catch (error) {
+            if (!(error instanceof RangeError)) throw error;
+          }
+        }
+      })
+      .catch(() => undefined)
+      .finally(() => {
+        busy = false;
+      });
   };
 }
 

@@ -15,6 +15,7 @@ import type {
   Rng,
   RunStore,
   TracingPort,
+  LearningStore,
 } from "../ports/index.js";
 import type { Redactor } from "../policy/redact.js";
 import type { AnswerCacheConfig } from "./answer-cache.js";
@@ -142,6 +143,8 @@ export interface RouterConfig {
   readonly resumeUrl?: string;
   /** @default nothing is learned */
   readonly learning?: LearningConfig;
+  /** Where routers share what they learned, every ten seconds and off the way of requests. @default each learns for itself */
+  readonly learningStore?: LearningStore;
   /** What is done about slow and failing adapters. @default hedges, retries, restarts, breaker and outlier ejection by their defaults */
   readonly tails?: TailsOptions;
 }

@@ -7,6 +7,7 @@ export { faultyLedger } from "./faulty-ledger.js";
 export type { FaultyLedger, LedgerFaults } from "./faulty-ledger.js";
 export { ledgerStoreCompliance } from "./ledger-compliance.js";
 export type { MakeLedgerStore, TestTools } from "./ledger-compliance.js";
+export { learningStoreCompliance } from "./learning-compliance.js";
 export { connectMemorySocket } from "./memory-socket.js";
 export type { MemorySocket } from "./memory-socket.js";
 export { runStoreCompliance } from "./run-compliance.js";
