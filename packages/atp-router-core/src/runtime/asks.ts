@@ -1,5 +1,5 @@
 import type { Failure, Limits, PolicyDecision } from "../model/index.js";
-import type { AdapterFailure, Clock, LedgerStore } from "../ports/index.js";
+import type { AdapterFailure, Clock, LedgerStore, StreamTrace } from "../ports/index.js";
 import type {
   LimitSources,
   OuterScope,
@@ -18,7 +18,7 @@ type Effect = Exclude<StreamEffect, { t: RouterOwn }>;
 export function askPolicy(tools: Tools, host: StreamHost, effect: Extract<Effect, { t: "policy.ask" }>): void {
   const { clock, emit, policy, limits } = tools;
   const { key } = host;
-  const traced = host.trace?.step("policy");
+  let traced: ReturnType<StreamTrace["step"]> | undefined;
   const tell = (decision: PolicyDecision): void => {
     const redacted =
       decision.allow && decision.redact !== undefined ? redactedPrompt(tools, host, decision.redact) : null;
@@ -33,8 +33,11 @@ export function askPolicy(tools: Tools, host: StreamHost, effect: Extract<Effect
   };
   try {
     const decision = policy.decide(effect.input, { deadlineAt: clock.now() + limits.policyTimeoutMs });
-    if ("then" in decision) within(clock, limits.policyTimeoutMs, decision).then(tell, refuse);
-    else tell(decision);
+    if ("then" in decision) {
+      // A policy that answers at once, as the embedded one does, takes no time that a span could show.
+      traced = host.trace?.step("policy");
+      within(clock, limits.policyTimeoutMs, decision).then(tell, refuse);
+    } else tell(decision);
   } catch (error) {
     refuse(error);
   }

@@ -1,6 +1,7 @@
 import { metrics as sdkMetrics, tracing as sdkTracing } from "@opentelemetry/sdk-node";
 import { describe, expect, it } from "vitest";
 import { otelMetrics, otelTracing } from "../../src/otel/index.js";
+import type { PolicyPort } from "../../src/ports/index.js";
 import { celPolicy, withDataScopes } from "../../src/policy/index.js";
 import { createSimulation, syn } from "../../src/testing/index.js";
 import type { AdapterScript, SimulationConfig } from "../../src/testing/index.js";
@@ -32,7 +33,8 @@ async function traced(frame: Parameters<typeof syn>[0], more: Partial<Simulation
 describe("traces", () => {
   it("B.5 A3: go from the client's context over the stream to each adapter's call", async () => {
     const { sim, spans, span } = await traced({ meta: { task_type: "qa", trace: { traceparent: parent } } });
-    expect(spans.map(({ name }) => name)).toEqual(["policy", "estimate small", "chat small", "atp qa"]);
+    // The embedded policy answers at once: it has no span of its own.
+    expect(spans.map(({ name }) => name)).toEqual(["estimate small", "chat small", "atp qa"]);
     const stream = span("atp qa");
     const call = span("chat small");
     expect(stream?.spanContext().traceId).toBe("0af7651916cd43dd8448eb211c80319c");
@@ -40,6 +42,15 @@ describe("traces", () => {
     expect(call?.parentSpanContext?.spanId).toBe(stream?.spanContext().spanId);
     const { traceId, spanId } = call?.spanContext() ?? {};
     expect(sim.adapters.get("small")?.calls[0]?.traceparent).toBe(`00-${traceId}-${spanId}-01`);
+  });
+
+  it("show a policy that is asked elsewhere", async () => {
+    const elsewhere: PolicyPort = {
+      engine: "far",
+      decide: () => Promise.resolve({ allow: true, reasons: [], engine: "far" }),
+    };
+    const { spans } = await traced({ meta: { task_type: "qa" } }, { policy: elsewhere });
+    expect(spans.map(({ name }) => name)).toEqual(["policy", "estimate small", "chat small", "atp qa"]);
   });
 
   it("say by the conventions for generative AI what was asked and used, and nothing of the prompt", async () => {
