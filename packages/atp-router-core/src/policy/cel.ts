@@ -87,13 +87,19 @@ function isBareAllow(answer: CelValue): boolean {
   return isCelMap(answer) && answer.size === 1 && answer.get("allow") === true;
 }
 
+const noList = celList([]);
+const noMap = celMap(new Map());
+
 /** JSON as CEL values, converted once for all rules: the library would convert a member at each look at it. */
 function inCel(value: unknown): CelInput {
-  if (Array.isArray(value)) return celList(value.map(inCel));
   if (typeof value !== "object" || value === null) return value as CelInput;
-  return celMap(
-    new Map(Object.entries(value).flatMap(([name, member]) => (member === undefined ? [] : [[name, inCel(member)]]))),
-  );
+  if (Array.isArray(value)) return value.length === 0 ? noList : celList(value.map(inCel));
+  let members: Map<string, CelInput> | undefined;
+  for (const name of Object.keys(value)) {
+    const member = (value as Readonly<Record<string, unknown>>)[name];
+    if (member !== undefined) (members ??= new Map<string, CelInput>()).set(name, inCel(member));
+  }
+  return members === undefined ? noMap : celMap(members);
 }
 
 /** A CEL value as plain data: integers become numbers. */
