@@ -89,8 +89,10 @@ export function exchanging(
   return (ticks) => {
     if (busy || ticks % EXCHANGE_EVERY_TICKS !== 0) return;
     busy = true;
+    const { v, replicas, since } = learner.export();
+    // Its own column only: the others publish theirs, and one that nobody publishes any more is forgotten.
     store
-      .exchange(replica, learner.export())
+      .exchange(replica, { v, replicas: { [replica]: replicas[replica] ?? {} }, since })
       .then((others) => {
         for (const other of others) {
           // A state of a version that this build does not know is left alone.
@@ -100,6 +102,8 @@ export function exchanging(
             if (!(error instanceof RangeError)) throw error;
           }
         }
+        // Thought through here, so that no request has to.
+        if (others.length > 0) learner.refresh();
       })
       .catch(() => undefined)
       .finally(() => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { LearningState } from "../../src/learning/index.js";
 import type { LearningStore } from "../../src/ports/index.js";
 import { createMemoryLearningStore } from "../../src/runtime/index.js";
 import { createSimulation, createVirtualClock, learningStoreCompliance, syn } from "../../src/testing/index.js";
@@ -23,7 +24,11 @@ describe("routers that share what they learned", () => {
     const kept = createMemoryLearningStore();
     let isAway = false;
     const learningStore: LearningStore = {
-      exchange: (replica, state) => (isAway ? Promise.reject(new Error("away")) : kept.exchange(replica, state)),
+      exchange(replica, state) {
+        // Each publishes its own column and nobody else's.
+        expect(Object.keys((state as LearningState).replicas)).toEqual([replica]);
+        return isAway ? Promise.reject(new Error("away")) : kept.exchange(replica, state);
+      },
     };
     const of = (replica: string): Simulation =>
       createSimulation({
