@@ -6,7 +6,7 @@ const pureRooms = [
 ];
 
 export default tseslint.config(
-  { ignores: ["**/dist/**", "**/gen/**", "**/node_modules/**", "**/*.{js,mjs,cjs}", "**/tsup.config.ts", "**/vite.config.ts", "tsup.base.ts", "bench/baselines/**"] },
+  { ignores: ["**/dist/**", "**/gen/**", "**/node_modules/**", "**/*.{js,mjs,cjs}", "**/tsup.config.ts", "**/vite.config.ts", "tsup.base.ts", "bench/baselines/**", "examples/nextjs/**"] },
   {
     files: ["**/*.{ts,tsx}"],
     extends: [...tseslint.configs.recommendedTypeChecked],

@@ -13,7 +13,7 @@ mkdirSync(pictures, { recursive: true });
 
 let built;
 
-/** Starts the page's server. @returns its address, and the way to end it */
+/** Starts the page's server with its router. @returns the addresses of both, and the way to end them */
 export async function startWeb(args = []) {
   built ??= run(join(root, "node_modules/.bin/turbo"), [
     "run",
@@ -26,15 +26,16 @@ export async function startWeb(args = []) {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const gone = once(child, "exit");
-  const url = await new Promise((resolve, reject) => {
+  const { url, routerUrl } = await new Promise((resolve, reject) => {
     createInterface({ input: child.stdout }).on("line", (line) => {
-      const found = /the page is at (\S+)/.exec(line)?.[1];
+      const found = /the page is at (?<url>\S+) and the router at (?<routerUrl>\S+)/.exec(line)?.groups;
       if (found !== undefined) resolve(found);
     });
     gone.then(([code]) => reject(new Error(`the page's server ended with ${code}`)));
   });
   return {
     url,
+    routerUrl,
     close: async () => {
       child.kill("SIGTERM");
       await gone;

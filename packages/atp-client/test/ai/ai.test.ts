@@ -35,6 +35,32 @@ describe("streamText and generateText of the ai package over ATP", () => {
     expect((await result.providerMetadata)?.["atp"]).toMatchObject({ adapter: "a", strategy: "single", usdMicros: 50 });
   });
 
+  it("streams the one that is asked although others could stand in for it", async () => {
+    world = simClient([talker("a", words), talker("b", words)]);
+    const result = streamText({ model: createAtp(world.client)("single"), prompt: "is it so?" });
+    const deltas: string[] = [];
+    const read = (async () => {
+      for await (const delta of result.textStream) deltas.push(delta);
+    })();
+    await world.passing(read);
+    expect(deltas.length).toBeGreaterThan(1);
+    expect(deltas.join("")).toBe("yes, at once");
+  });
+
+  it.each(["fanout", "cascade", "quorum"] as const)(
+    "%s may take another answer, so nothing is told before the final",
+    async (strategy) => {
+      world = simClient([talker("a", words), talker("b", words)]);
+      const result = streamText({ model: createAtp(world.client)(strategy), prompt: "is it so?" });
+      const deltas: string[] = [];
+      const read = (async () => {
+        for await (const delta of result.textStream) deltas.push(delta);
+      })();
+      await world.passing(read);
+      expect(deltas).toEqual(["yes, at once"]);
+    },
+  );
+
   it("never glues the answers of several adapters: the text comes with the final", async () => {
     world = simClient([talker("a", words), talker("b", words)]);
     const result = streamText({ model: createAtp(world.client)("fanout"), prompt: "is it so?" });
