@@ -1,5 +1,5 @@
 import { createLanes } from "atp-router-core/lanes";
-import type { LaneOutcome } from "atp-router-core/lanes";
+import type { LaneOutcome, Ticket } from "atp-router-core/lanes";
 import { TimeHeap } from "./heap.js";
 import { jain } from "./sweep.js";
 import { guess, laneNames, lognormal, meanMs, random, slots, tenants } from "./trace.js";
@@ -16,10 +16,10 @@ export interface Fairness {
 
 const weights: Readonly<Record<LaneName, number>> = { gold: 8, silver: 3, bronze: 1 };
 
-interface Job {
+interface Job extends Ticket {
   readonly lane: LaneName;
-  readonly tenant: string;
-  readonly cost: number;
+  /** What it really costs; `cost` is what is expected of it. */
+  readonly really: number;
 }
 
 /** A flow's service in cost by weight, its largest cost by weight, and whether it has waited all along. */
@@ -59,9 +59,8 @@ class Gaps {
  */
 export function fairness(seed: number, calls: number): Fairness {
   const next = random(seed);
-  const lanes = createLanes({ slots, maxQueued: 1e6, maxWaitMs: 1e12 });
-  const jobs = new Map<string, Job>();
-  const running = new TimeHeap<string>();
+  const lanes = createLanes<Job>({ slots, maxQueued: 1e6, maxWaitMs: 1e12 });
+  const running = new TimeHeap<Job>();
   const byTenant = new Map<string, Account>();
   const byLane = new Map<string, Account>();
   const tenantGaps = new Gaps();
@@ -79,26 +78,25 @@ export function fairness(seed: number, calls: number): Fairness {
   function submit(lane: LaneName, tenant: string): void {
     const cost = Math.max(1, Math.round(1_000 * lognormal(next)));
     const expected = guess(next, cost);
-    const id = `${named++}`;
-    jobs.set(id, { lane, tenant, cost });
+    named++;
     for (const [one, weight] of [
       [account(byTenant, tenant), 1],
       [account(byLane, lane), weights[lane]],
     ] as const)
       one.largest = Math.max(one.largest, Math.max(cost, expected) / weight);
-    take(lanes.enqueue({ id, lane, tenant, cost: expected }, at));
+    take(lanes.enqueue({ lane, tenant, cost: expected, really: cost, seat: -1 }, at));
   }
 
-  function take(outcomes: readonly LaneOutcome[]): void {
+  function take(outcomes: readonly LaneOutcome<Job>[]): void {
     for (const outcome of outcomes) {
+      const job = outcome.ticket;
       if (outcome.t === "shed")
-        throw new Error(`${outcome.id} was shed for ${outcome.reason}, though nothing is to be`);
-      const job = jobs.get(outcome.id);
-      if (outcome.t !== "granted" || job === undefined) continue;
+        throw new Error(`a call of ${job.tenant} was shed for ${outcome.reason}, though nothing is to be`);
+      if (outcome.t !== "granted") continue;
       begun++;
-      running.push(at + (job.cost * meanMs) / 1_000, outcome.id);
-      account(byTenant, job.tenant).served += job.cost;
-      account(byLane, job.lane).served += job.cost / weights[job.lane];
+      running.push(at + (job.really * meanMs) / 1_000, job);
+      account(byTenant, job.tenant).served += job.really;
+      account(byLane, job.lane).served += job.really / weights[job.lane];
       // Another one of the tenant's takes its place in the queue at once.
       if (named >= START) submit(job.lane, job.tenant);
     }
@@ -112,11 +110,9 @@ export function fairness(seed: number, calls: number): Fairness {
   begun = 0;
   while (begun < calls) {
     at = running.peekAt();
-    const id = running.pop();
-    const job = id === undefined ? undefined : jobs.get(id);
-    if (id === undefined || job === undefined) throw new Error("nothing runs");
-    jobs.delete(id);
-    take(lanes.release(id, at, job.cost));
+    const job = running.pop();
+    if (job === undefined) throw new Error("nothing runs");
+    take(lanes.release(job, at, job.really));
     for (const lane of laneNames) {
       const own = [...byTenant].filter(([name]) => name.startsWith(lane));
       pairs(own, tenantGaps);

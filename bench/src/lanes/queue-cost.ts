@@ -7,13 +7,14 @@ interface Kept {
   step(i: number): void;
 }
 
-/** Lanes that are kept full, and what is to come next: tickets are made before they are measured. */
+/** Lanes that are kept full, and what is to come next: it is drawn before it is measured. */
 interface KeptLanes extends Kept {
   prepare(steps: number): void;
 }
 
 /**
- * Lanes with so many tickets waiting, most of a tenant of its own: the heaps are as deep as they get.
+ * Lanes with so many tickets waiting, most of a tenant of its own: the heaps are as deep as they get. A ticket is made where it is pushed, as
+ * a router makes it, and that is measured too.
  * @param queued over three lanes
  */
 function lanesWith(queued: number): KeptLanes {
@@ -21,31 +22,35 @@ function lanesWith(queued: number): KeptLanes {
   const lanes: Lanes = createLanes({ slots: 1, maxQueued: 4 * queued, maxWaitMs: 1e12 });
   // A tenant's name is the same text each time, as it is in a router: it comes with the principal of a connection.
   const tenants = Array.from({ length: queued }, (_, i) => `tenant-${i}`);
-  let tickets: Ticket[] = [];
-  let made = 0;
+  let drawn = { lane: new Uint8Array(0), tenant: new Int32Array(0), cost: new Float64Array(0) };
   let taken = 0;
-  let running = "";
+  let running: Ticket | undefined;
   let at = 0;
   const prepare = (steps: number): void => {
     taken = 0;
-    tickets = Array.from({ length: steps }, () => ({
-      id: `t${made++}`,
-      lane: laneNames[Math.floor(next() * 3)] ?? "silver",
-      tenant: tenants[Math.floor(next() * queued)] ?? "",
-      cost: guess(next, Math.ceil(1_000 * lognormal(next))),
-    }));
+    drawn = { lane: new Uint8Array(steps), tenant: new Int32Array(steps), cost: new Float64Array(steps) };
+    for (let i = 0; i < steps; i++) {
+      drawn.lane[i] = Math.floor(next() * 3);
+      drawn.tenant[i] = Math.floor(next() * queued);
+      drawn.cost[i] = guess(next, Math.ceil(1_000 * lognormal(next)));
+    }
   };
   const take = (outcomes: ReturnType<Lanes["enqueue"]>): void => {
-    for (const outcome of outcomes) if (outcome.t === "granted") running = outcome.id;
+    for (const outcome of outcomes) if (outcome.t === "granted") running = outcome.ticket;
   };
-  const push = (): void => take(lanes.enqueue(tickets[taken++] as Ticket, ++at));
+  const push = (): void => {
+    const i = taken++;
+    const lane = laneNames[drawn.lane[i] as number] ?? "silver";
+    const tenant = tenants[drawn.tenant[i] as number] ?? "";
+    take(lanes.enqueue({ lane, tenant, cost: drawn.cost[i] as number, seat: -1 }, ++at));
+  };
   prepare(queued + 1);
   for (let i = 0; i <= queued; i++) push();
   return {
     prepare,
     step() {
       push();
-      take(lanes.release(running, at));
+      if (running !== undefined) take(lanes.release(running, at));
     },
   };
 }

@@ -1,23 +1,27 @@
 import { createGate, createLanes } from "atp-router-core/lanes";
-import type { LaneOutcome } from "atp-router-core/lanes";
+import type { LaneOutcome, Ticket } from "atp-router-core/lanes";
 import { laneNames, meanMs, slots, tenants, ttlMs } from "./trace.js";
 import type { LaneName } from "./trace.js";
 import type { Attempt, Hands, Scheduler, SchedulerMaker } from "./world.js";
 
+interface AttemptTicket extends Ticket {
+  readonly attempt: Attempt;
+}
+
 /** The product: its gate and its lanes, as the router has them. */
 export function ours(hands: Hands): Scheduler {
-  const lanes = createLanes({ slots });
+  const lanes = createLanes<AttemptTicket>({ slots });
   const gate = createGate(lanes, 1);
-  const attempts = new Map<string, Attempt>();
+  const tickets = new Map<string, AttemptTicket>();
 
-  function tell(outcomes: readonly LaneOutcome[]): void {
+  function tell(outcomes: readonly LaneOutcome<AttemptTicket>[]): void {
     for (const outcome of outcomes) {
-      const attempt = attempts.get(outcome.id);
-      if (attempt === undefined) throw new Error(`an outcome for ${outcome.id}, which is not there`);
+      const { attempt } = outcome.ticket;
+      if (!tickets.has(attempt.id)) throw new Error(`an outcome for ${attempt.id}, which is not there`);
       if (outcome.t === "granted") hands.start(attempt);
       else if (outcome.t === "preempted") hands.cut(attempt);
       else {
-        attempts.delete(outcome.id);
+        tickets.delete(attempt.id);
         hands.refuse(attempt, outcome.retryAfterMs);
       }
     }
@@ -32,13 +36,16 @@ export function ours(hands: Hands): Scheduler {
         return;
       }
       gate.entered(lane, tenant);
-      attempts.set(attempt.id, attempt);
+      const ticket: AttemptTicket = { attempt, lane, tenant, cost, deadlineAt: attempt.at + ttlMs, seat: -1 };
+      tickets.set(attempt.id, ticket);
       gate.arrived(lane, tenant);
-      tell(lanes.enqueue({ id: attempt.id, lane, tenant, cost, deadlineAt: attempt.at + ttlMs }, at));
+      tell(lanes.enqueue(ticket, at));
     },
     done(attempt, at, cost) {
-      attempts.delete(attempt.id);
-      tell(lanes.release(attempt.id, at, cost));
+      const ticket = tickets.get(attempt.id);
+      if (ticket === undefined) return;
+      tickets.delete(attempt.id);
+      tell(lanes.release(ticket, at, cost));
     },
     wakeAt: () => lanes.nextExpiryAt() ?? Infinity,
     wake: (at) => tell(lanes.expire(at)),

@@ -38,7 +38,7 @@ const LEAST_RETRY_MS = 10;
 const CUT_RETRY_MS = 2_000;
 
 /** A gate before these lanes. @param seed differs between routers */
-export function createGate(lanes: Lanes, seed: number): Gate {
+export function createGate(lanes: Pick<Lanes, "countShed" | "outlook" | "patienceMs">, seed: number): Gate {
   const cut = createPriorityCut(seed);
   /** Requests of a lane and tenant between the door and their lane. */
   const onTheWay = new Map<string, number>();

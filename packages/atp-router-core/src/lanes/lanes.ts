@@ -1,11 +1,12 @@
 import type { Lane, Ms } from "../model/index.js";
 import { chargeOf } from "./flows.js";
-import type { Waiting } from "./flows.js";
-import { addTo, bookOf, createPool, keptFrom, nextBook, outlookOf, release, takeFrom } from "./pool.js";
+import { addTo, bookOf, createPool, grant, keptFrom, nextBook, outlookOf, release } from "./pool.js";
 import type { Book, Pool } from "./pool.js";
 import { dueAt, victimFor } from "./preempt.js";
-import { createTally } from "./tally.js";
-import type { LaneOutcome, Lanes, LanesConfig, Outlook, ShedReason } from "./values.js";
+import { COST, DEADLINE, NONE, ORDER, PREEMPTED, RUNS, SINCE, WAITS, WIDTH } from "./seats.js";
+import { Tally } from "./tally.js";
+import { Tenants } from "./tenants.js";
+import type { LaneOutcome, Lanes, LanesConfig, Outlook, ShedReason, Ticket } from "./values.js";
 import { lanesView } from "./view.js";
 import { defaultWeights, laneNames, stepsOf } from "./weights.js";
 
@@ -18,18 +19,18 @@ const LEAST_RETRY_MS = 10;
 const LET_IN_SHARE = 0.8;
 /** Nobody is shed for having waited less. */
 const LEAST_PATIENCE_MS = 20;
-const nothing: readonly LaneOutcome[] = [];
+const nothing: readonly never[] = [];
 const defaultWaitShare = { gold: 0.9, silver: 0.8, bronze: 0.7 };
 
 /**
- * Two levels of start-time fair queueing (Goyal, Vin, Cheng, 1996) in front of each adapter: lanes by weight, then tenants by cost. A
+ * Start-time fair queueing (Goyal, Vin, Cheng, 1996) in front of each adapter: lanes by weight, then tenants by cost, then a tenant's sessions. A
  * flow is charged when its ticket is granted, never when it is dropped, and corrected by what the call really cost; a flow that
  * comes back starts at the clock of its level, so that nobody saves up. Where adapters share the router's slots, lanes share them
  * by the same rule.
  *
  * @throws RangeError when a weight is not above 0, or more is reserved than there is.
  */
-export function createLanes(config: LanesConfig): Lanes {
+export function createLanes<T extends Ticket = Ticket>(config: LanesConfig): Lanes<T> {
   const { slots } = config;
   const weights = config.weights ?? defaultWeights;
   const steps = stepsOf(weights);
@@ -39,32 +40,33 @@ export function createLanes(config: LanesConfig): Lanes {
   const reserved = config.reserved ?? { gold: slots > 1 ? 1 : 0 };
   check(slots, reserved, waitShare);
   const preempts = config.preempt ?? true;
-  const pools = new Map<string, Pool>();
-  /** Tickets that wait or run. */
-  const tickets = new Map<string, Waiting>();
-  const tally = createTally(weights, reserved);
+  const pools = new Map<string, Pool<T>>();
+  const tenants = new Tenants();
+  const tally = new Tally(weights, reserved);
+  const bronze = tally.of("bronze");
   let running = 0;
   /** What became of tickets in the operation that goes on; undefined while nothing did. Most operations tell one thing or none. */
-  let told: LaneOutcome[] | undefined;
+  let told: LaneOutcome<T>[] | undefined;
   /** The pool, while there is one: most routers and most moments need no choice between adapters. */
-  let only: Pool | undefined;
+  let only: Pool<T> | undefined;
 
-  function poolOf(adapter: string): Pool {
+  function poolOf(adapter: string): Pool<T> {
+    if (only?.adapter === adapter) return only;
     let pool = pools.get(adapter);
     if (pool === undefined) {
-      pool = createPool({ weights, steps, reserved }, slots);
+      pool = createPool(adapter, tenants, { weights, steps, reserved }, slots);
       pools.set(adapter, pool);
       only = pools.size === 1 ? pool : undefined;
     }
     return pool;
   }
 
-  function tell(outcome: LaneOutcome): void {
+  function tell(outcome: LaneOutcome<T>): void {
     if (told === undefined) told = [outcome];
     else told.push(outcome);
   }
 
-  function allTold(): readonly LaneOutcome[] {
+  function allTold(): readonly LaneOutcome<T>[] {
     const all = told ?? nothing;
     told = undefined;
     return all;
@@ -73,19 +75,19 @@ export function createLanes(config: LanesConfig): Lanes {
   const mayRun = (lane: Lane): boolean => running + keptFrom(lane, tally.lanes, slots) < slots;
 
   /** The lane and pool that go next: of each pool the lane whose turn it is there, of these the lane whose turn it is here. */
-  function nextUp(): Book | undefined {
+  function nextUp(): Book<T> | undefined {
     if (running >= slots) return undefined;
     // Its own rule is the router's then.
     if (only !== undefined) return nextBook(only);
-    let best: Book | undefined;
+    let best: Book<T> | undefined;
     let bestOrder = 0;
     for (const pool of pools.values()) {
       const book = nextBook(pool, mayRun);
       if (book === undefined) continue;
-      const order = book.flows.next(-Infinity)?.order ?? 0;
+      const order = orderOfNext(book);
       if (best !== undefined) {
-        const a = tally.startOf(book.lane);
-        const b = tally.startOf(best.lane);
+        const a = tally.of(book.lane).start;
+        const b = tally.of(best.lane).start;
         if (a > b || (a === b && order > bestOrder)) continue;
       }
       best = book;
@@ -99,27 +101,30 @@ export function createLanes(config: LanesConfig): Lanes {
       const { pool } = book;
       // Nothing starts after its time, though nobody has looked since.
       if (expireIn(pool, book, at)) continue;
-      const next = book.flows.next(at);
-      if (next === undefined) return;
-      if (isHopeless(pool, next, at)) {
-        book.flows.drop(next);
-        shed(pool, next, "deadline", at);
+      const seat = book.flows.next(at);
+      if (seat === NONE) return;
+      const ticket = book.flows.seats.tickets[seat] as T;
+      if (isHopeless(book, seat, at)) {
+        book.flows.drop(seat);
+        shed(pool, ticket, "deadline", at);
         continue;
       }
-      const waiting = takeFrom(pool, book, at);
-      if (waiting === undefined) return;
+      const waitedMs = grant(pool, book, seat, at);
       running++;
-      tally.granted(book.lane, waiting, steps[book.lane]);
-      tell({ t: "granted", id: waiting.ticket.id, waitedMs: at - waiting.since });
+      tally.granted(book.lane, (book.flows.seats.records.data[(seat << WIDTH) + COST] as number) * book.step);
+      tell({ t: "granted", ticket, waitedMs });
     }
     if (preempts) makeRoom(at);
   }
 
   /** A call that had to wait and would most likely end after its deadline is not begun. One that need not wait may try. */
-  function isHopeless(pool: Pool, { ticket, cost, since }: Waiting, at: Ms): boolean {
+  function isHopeless({ pool, flows }: Book<T>, seat: number, at: Ms): boolean {
+    const { data } = flows.seats.records;
+    const s = seat << WIDTH;
+    const deadlineAt = data[s + DEADLINE] as number;
     const { costPerMs } = pool.speed;
-    if (ticket.deadlineAt === undefined || costPerMs === undefined || since === at) return false;
-    return at + cost / costPerMs > ticket.deadlineAt;
+    if (deadlineAt === Infinity || costPerMs === undefined || data[s + SINCE] === at) return false;
+    return at + (data[s + COST] as number) / costPerMs > deadlineAt;
   }
 
   function makeRoom(at: Ms): void {
@@ -127,34 +132,26 @@ export function createLanes(config: LanesConfig): Lanes {
     else for (const pool of pools.values()) makeRoomIn(pool, at);
   }
 
-  function makeRoomIn(pool: Pool, at: Ms): void {
-    if (bookOf(pool, "gold").flows.size === 0) return;
+  function makeRoomIn(pool: Pool<T>, at: Ms): void {
+    if (bronze.running === 0 || bookOf(pool, "gold").flows.size === 0) return;
     const isFull = running >= slots;
     if (!isFull && pool.running < pool.limit) return;
     const victim = isFull ? victimFor(pool, pools.values(), slots, at) : victimFor(pool, [pool], pool.limit, at);
     if (victim === undefined) return;
-    victim.preempted = true;
-    tally.preempted("bronze");
-    const { id, tenant } = victim.ticket;
-    const { waitMs } = outlookOf(pool, bookOf(pool, "bronze"), tenant, slots, at, 1);
-    tell({ t: "preempted", id, retryAfterMs: Math.min(maxWaitMs, Math.max(MIN_RETRY_MS, waitMs)) });
+    const { tickets, states } = victim.book.flows.seats;
+    const ticket = tickets[victim.seat] as T;
+    states[victim.seat] = PREEMPTED;
+    bronze.preempted++;
+    const { waitMs } = outlookOf(pool, bookOf(pool, "bronze"), ticket.tenant, slots, at, 1);
+    tell({ t: "preempted", ticket, retryAfterMs: Math.min(maxWaitMs, Math.max(MIN_RETRY_MS, waitMs)) });
   }
 
-  function shed(pool: Pool, waiting: Waiting, reason: ShedReason, at: Ms): void {
-    const { id, lane, tenant } = waiting.ticket;
-    tickets.delete(id);
-    tell(refusal(id, pool, lane, tenant, reason, (waiting.ticket.deadlineAt ?? Infinity) - at, at));
+  function shed(pool: Pool<T>, ticket: T, reason: ShedReason, at: Ms): void {
+    tell(refusal(ticket, pool, reason, (ticket.deadlineAt ?? Infinity) - at, at));
   }
 
-  function refusal(
-    id: string,
-    pool: Pool,
-    lane: Lane,
-    tenant: string,
-    reason: ShedReason,
-    ttlMs: Ms,
-    at: Ms,
-  ): LaneOutcome {
+  function refusal(ticket: T, pool: Pool<T>, reason: ShedReason, ttlMs: Ms, at: Ms): LaneOutcome<T> {
+    const { lane, tenant } = ticket;
     tally.shed(lane, reason);
     const book = bookOf(pool, lane);
     const { waitMs, freeMs } = outlookOf(pool, book, tenant, slots, at, 0);
@@ -164,75 +161,75 @@ export function createLanes(config: LanesConfig): Lanes {
         ? waitMs / (1 + book.flows.waitingOf(tenant))
         : waitMs + freeMs - patienceMs(lane, ttlMs) * LET_IN_SHARE;
     const known = waitMs === 0 ? MIN_RETRY_MS : Math.max(LEAST_RETRY_MS, room);
-    return { t: "shed", id, reason, retryAfterMs: Math.min(maxWaitMs, known) };
+    return { t: "shed", ticket, reason, retryAfterMs: Math.min(maxWaitMs, known) };
   }
 
   function patienceMs(lane: Lane, ttlMs: Ms): Ms {
+    if (ttlMs === Infinity) return maxWaitMs;
     return Math.min(maxWaitMs, Math.max(LEAST_PATIENCE_MS, ttlMs * waitShare[lane]), Math.max(0, ttlMs));
   }
 
-  function expireIn(pool: Pool, book: Book, at: Ms): boolean {
+  function expireIn(pool: Pool<T>, { flows }: Book<T>, at: Ms): boolean {
     let any = false;
-    for (let late = book.flows.takeExpired(at); late !== undefined; late = book.flows.takeExpired(at)) {
-      shed(pool, late, (late.ticket.deadlineAt ?? Infinity) <= at ? "deadline" : "timeout", at);
+    for (let seat = flows.expired(at); seat !== NONE; seat = flows.expired(at)) {
+      const ticket = flows.seats.tickets[seat] as T;
+      flows.drop(seat);
+      shed(pool, ticket, (ticket.deadlineAt ?? Infinity) <= at ? "deadline" : "timeout", at);
       any = true;
     }
     return any;
   }
 
   /** A full lane: the newest ticket of whoever waits with the most makes room, which may be the one that comes. */
-  function makePlace(pool: Pool, book: Book, tenant: string, at: Ms): boolean {
-    let queued = book.flows.size;
+  function makePlace(pool: Pool<T>, book: Book<T>, tenant: string, at: Ms): boolean {
+    const { flows } = book;
+    let queued = flows.size;
     if (only === undefined)
       for (const other of pools.values()) if (other !== pool) queued += bookOf(other, book.lane).flows.size;
     if (queued < maxQueued) return true;
     for (const other of pools.values()) if (expireIn(other, bookOf(other, book.lane), at)) return true;
-    const longest = book.flows.newestOfLongest(book.flows.waitingOf(tenant) + 1);
-    if (longest === undefined) return false;
-    book.flows.drop(longest);
-    shed(pool, longest, "queue_full", at);
+    const seat = flows.newestOfLongest(flows.waitingOf(tenant) + 1);
+    if (seat === NONE) return false;
+    const ticket = flows.seats.tickets[seat] as T;
+    flows.drop(seat);
+    shed(pool, ticket, "queue_full", at);
     return true;
   }
 
   return {
     enqueue(ticket, at) {
-      if (tickets.has(ticket.id)) return allTold();
+      if (ticket.seat !== NONE) return allTold();
       const pool = poolOf(ticket.adapter ?? NO_ADAPTER);
       const book = bookOf(pool, ticket.lane);
       const ttlMs = (ticket.deadlineAt ?? Infinity) - at;
-      const { id, lane, tenant } = ticket;
       if (ttlMs <= 0) {
-        tell(refusal(id, pool, lane, tenant, "deadline", ttlMs, at));
+        tell(refusal(ticket, pool, "deadline", ttlMs, at));
         return allTold();
       }
-      if (!makePlace(pool, book, tenant, at)) {
-        tell(refusal(id, pool, lane, tenant, "queue_full", ttlMs, at));
+      if (!makePlace(pool, book, ticket.tenant, at)) {
+        tell(refusal(ticket, pool, "queue_full", ttlMs, at));
         return allTold();
       }
-      const waiting = addTo(pool, book, ticket, at, at + patienceMs(lane, ttlMs));
-      tickets.set(id, waiting);
+      addTo(pool, book, ticket, at, at + patienceMs(ticket.lane, ttlMs));
       dispatch(at);
       return allTold();
     },
-    release(id, at, actualCost) {
-      const waiting = tickets.get(id);
-      if (waiting === undefined || waiting.grantedAt < 0) return allTold();
-      const pool = poolOf(waiting.ticket.adapter ?? NO_ADAPTER);
-      const book = bookOf(pool, waiting.ticket.lane);
-      tickets.delete(id);
+    release(ticket, at, actualCost) {
+      const pool = poolOf(ticket.adapter ?? NO_ADAPTER);
+      const book = bookOf(pool, ticket.lane);
+      const { tickets, states } = book.flows.seats;
+      const { seat } = ticket;
+      if (tickets[seat] !== ticket || (states[seat] as number) < RUNS) return allTold();
       running--;
-      const actual = actualCost === undefined ? waiting.cost : chargeOf(actualCost);
-      release(pool, book, waiting, actual, at);
-      tally.released(book.lane, waiting, actual, steps[book.lane]);
+      const more = release(pool, book, seat, actualCost === undefined ? undefined : chargeOf(actualCost), at);
+      tally.released(book.lane, more * book.step);
       dispatch(at);
       return allTold();
     },
-    cancel(id, at) {
-      const waiting = tickets.get(id);
-      if (waiting === undefined || waiting.grantedAt >= 0) return allTold();
-      tickets.delete(id);
-      const { adapter = NO_ADAPTER, lane } = waiting.ticket;
-      bookOf(poolOf(adapter), lane).flows.drop(waiting);
+    cancel(ticket, at) {
+      const { flows } = bookOf(poolOf(ticket.adapter ?? NO_ADAPTER), ticket.lane);
+      if (flows.seats.tickets[ticket.seat] !== ticket || flows.seats.states[ticket.seat] !== WAITS) return allTold();
+      flows.drop(ticket.seat);
       dispatch(at);
       return allTold();
     },
@@ -270,6 +267,11 @@ export function createLanes(config: LanesConfig): Lanes {
         return outlookOf(pool, bookOf(pool, lane), "", slots, at, 0).waitMs;
       }),
   };
+}
+
+function orderOfNext<T extends Ticket>({ flows }: Book<T>): number {
+  const seat = flows.next(-Infinity);
+  return seat === NONE ? 0 : (flows.seats.records.data[(seat << WIDTH) + ORDER] as number);
 }
 
 function check(

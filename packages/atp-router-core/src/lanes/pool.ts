@@ -1,16 +1,16 @@
 import type { Lane, Ms } from "../model/index.js";
-import { createFlows } from "./flows.js";
-import type { Flows, Waiting } from "./flows.js";
-import { createLevel, createSpeed } from "./speed.js";
-import type { Level, Speed } from "./speed.js";
-import type { Outlook } from "./values.js";
+import { Flows } from "./flows.js";
+import { COST, NEWER, NONE, OLDER, PREEMPTED, SINCE, WIDTH } from "./seats.js";
+import { Level, Speed } from "./speed.js";
+import type { Tenants } from "./tenants.js";
+import type { Outlook, Ticket } from "./values.js";
 import { laneNames } from "./weights.js";
 
 /** One lane in front of one adapter. */
-export interface Book {
+export interface Book<T extends Ticket> {
   readonly lane: Lane;
-  readonly pool: Pool;
-  readonly flows: Flows;
+  readonly pool: Pool<T>;
+  readonly flows: Flows<T>;
   readonly weight: number;
   /** What one unit of cost adds to its tags. */
   readonly step: number;
@@ -20,20 +20,21 @@ export interface Book {
   running: number;
   /** How many of its calls ran lately. */
   readonly usage: Level;
+  /** Ends of the line of its calls that run, in the order in which they began. */
+  oldest: number;
+  newest: number;
 }
 
 /** What runs and what waits at one adapter: two levels of start-time fair queueing, lanes and in them tenants. */
-export interface Pool {
-  readonly books: readonly Book[];
+export interface Pool<T extends Ticket> {
+  readonly adapter: string;
+  readonly books: readonly Book<T>[];
   readonly speed: Speed;
   /** Calls that may run at once. */
   limit: number;
   running: number;
   /** Start tag of the last lane served. */
   clock: number;
-  /** Ends of the line of calls that run, in the order in which they began. */
-  oldest: Waiting | undefined;
-  newest: Waiting | undefined;
   /** The gold ticket for which bronze was last looked through. */
   lookedFor: number;
 }
@@ -46,37 +47,43 @@ export interface Shares {
 }
 
 /** An empty pool. */
-export function createPool(shares: Shares, limit: number): Pool {
-  const books: Book[] = [];
-  const pool: Pool = {
+export function createPool<T extends Ticket>(
+  adapter: string,
+  tenants: Tenants,
+  shares: Shares,
+  limit: number,
+): Pool<T> {
+  const books: Book<T>[] = [];
+  const pool: Pool<T> = {
+    adapter,
     books,
-    speed: createSpeed(),
+    speed: new Speed(),
     limit,
     running: 0,
     clock: 0,
-    oldest: undefined,
-    newest: undefined,
     lookedFor: -1,
   };
   for (const lane of laneNames)
     books.push({
       lane,
       pool,
-      flows: createFlows(),
+      flows: new Flows(tenants),
       weight: shares.weights[lane],
       step: shares.steps[lane],
       reserved: shares.reserved[lane] ?? 0,
       start: 0,
       finish: 0,
       running: 0,
-      usage: createLevel(),
+      usage: new Level(),
+      oldest: NONE,
+      newest: NONE,
     });
   return pool;
 }
 
 /** The lane of a pool. */
-export function bookOf(pool: Pool, lane: Lane): Book {
-  return pool.books[lane === "gold" ? 0 : lane === "silver" ? 1 : 2] as Book;
+export function bookOf<T extends Ticket>(pool: Pool<T>, lane: Lane): Book<T> {
+  return pool.books[lane === "gold" ? 0 : lane === "silver" ? 1 : 2] as Book<T>;
 }
 
 interface Slotted {
@@ -93,12 +100,12 @@ export function keptFrom(lane: Lane, all: readonly Slotted[], slots: number): nu
 }
 
 /** The lane that goes next in this pool, among those that `may` get a slot; undefined when none does. */
-export function nextBook(pool: Pool, may?: (lane: Lane) => boolean): Book | undefined {
+export function nextBook<T extends Ticket>(pool: Pool<T>, may?: (lane: Lane) => boolean): Book<T> | undefined {
   const { books, running, limit } = pool;
   if (running >= limit) return undefined;
   let kept = 0;
   for (const { reserved, running: own } of books) if (own < reserved) kept += reserved - own;
-  let best: Book | undefined;
+  let best: Book<T> | undefined;
   for (const book of books) {
     if (book.flows.size === 0 || may?.(book.lane) === false) continue;
     const others = kept - Math.max(0, book.reserved - book.running);
@@ -109,57 +116,85 @@ export function nextBook(pool: Pool, may?: (lane: Lane) => boolean): Book | unde
 }
 
 /** Queues a ticket. A lane that comes back starts where the others are. */
-export function addTo(pool: Pool, book: Book, ticket: Waiting["ticket"], at: Ms, until: Ms): Waiting {
+export function addTo<T extends Ticket>(pool: Pool<T>, book: Book<T>, ticket: T, at: Ms, until: Ms): void {
   if (book.flows.size === 0) book.start = Math.max(pool.clock, book.finish);
-  return book.flows.add(ticket, at, until);
+  book.flows.add(ticket, at, until);
 }
 
-/** Takes the lane's next ticket: lane and tenant are charged. */
-export function takeFrom(pool: Pool, book: Book, at: Ms): Waiting | undefined {
-  const waiting = book.flows.take(at);
-  if (waiting === undefined) return undefined;
+/** The lane's next ticket gets its slot: lane and tenant are charged. Returns how long it waited. */
+export function grant<T extends Ticket>(pool: Pool<T>, book: Book<T>, seat: number, at: Ms): Ms {
+  const { flows } = book;
+  flows.take(seat);
+  const { data } = flows.seats.records;
+  const s = seat << WIDTH;
   pool.clock = Math.max(pool.clock, book.start);
-  book.finish = book.start + waiting.cost * book.step;
+  book.finish = book.start + (data[s + COST] as number) * book.step;
   book.start = book.finish;
   book.running++;
   book.usage.set(book.running, at);
   pool.running++;
-  waiting.grantedAt = at;
-  // Its places in the queue are free, and serve for the line of those that run.
-  waiting.older = pool.newest;
-  if (pool.newest === undefined) pool.oldest = waiting;
-  else pool.newest.newer = waiting;
-  pool.newest = waiting;
-  return waiting;
+  const waitedMs = at - (data[s + SINCE] as number);
+  data[s + SINCE] = at;
+  // Its neighbours in the queue are forgotten: their places serve for the line of those that run.
+  data[s + OLDER] = book.newest;
+  data[s + NEWER] = NONE;
+  if (book.newest === NONE) book.oldest = seat;
+  else data[(book.newest << WIDTH) + NEWER] = seat;
+  book.newest = seat;
+  return waitedMs;
 }
 
-function leaveLine(pool: Pool, waiting: Waiting): void {
-  const { older, newer } = waiting;
-  if (older === undefined) pool.oldest = newer;
-  else older.newer = newer;
-  if (newer === undefined) pool.newest = older;
-  else newer.older = older;
+function leaveLine<T extends Ticket>(book: Book<T>, seat: number): void {
+  const { data } = book.flows.seats.records;
+  const older = data[(seat << WIDTH) + OLDER] as number;
+  const newer = data[(seat << WIDTH) + NEWER] as number;
+  if (older === NONE) book.oldest = newer;
+  else data[(older << WIDTH) + NEWER] = newer;
+  if (newer === NONE) book.newest = older;
+  else data[(newer << WIDTH) + OLDER] = older;
 }
 
-/** A ticket's call ended: what it cost beyond what was charged (or less) is charged now. */
-export function release(pool: Pool, book: Book, waiting: Waiting, actual: number, at: Ms): void {
+/**
+ * A ticket's call ended: what it cost beyond what was charged (or less) is charged now, and returned.
+ * @param actual undefined: as expected
+ */
+export function release<T extends Ticket>(
+  pool: Pool<T>,
+  book: Book<T>,
+  seat: number,
+  actual: number | undefined,
+  at: Ms,
+): number {
+  const { flows } = book;
+  const { data } = flows.seats.records;
+  const s = seat << WIDTH;
+  const cost = data[s + COST] as number;
+  const more = actual === undefined ? 0 : actual - cost;
   pool.running--;
   book.running--;
-  leaveLine(pool, waiting);
+  leaveLine(book, seat);
   book.usage.set(book.running, at);
-  if (!waiting.preempted) pool.speed.ended(waiting.cost, at - waiting.grantedAt);
-  const more = actual - waiting.cost;
-  if (more === 0) return;
-  book.flows.correct(waiting.flow, more);
+  if (flows.seats.states[seat] !== PREEMPTED) pool.speed.ended(cost, at - (data[s + SINCE] as number));
+  flows.end(seat, more);
+  if (more === 0) return 0;
   book.finish = Math.max(pool.clock, book.finish + more * book.step);
-  if (book.flows.size > 0) book.start = book.finish;
+  if (flows.size > 0) book.start = book.finish;
+  return more;
+}
+
+/** When the call began that has run longest; -Infinity while none runs. */
+function oldestBegan<T extends Ticket>(pool: Pool<T>): Ms {
+  let began = Infinity;
+  for (const { oldest, flows } of pool.books)
+    if (oldest !== NONE) began = Math.min(began, flows.seats.records.data[(oldest << WIDTH) + SINCE] as number);
+  return began === Infinity ? -Infinity : began;
 }
 
 /** Lanes' shares of the recent past look back over so many mean calls. */
 const USAGE_CALLS = 4;
 
 /** What a lane gets done per millisecond: its share by weight among those that wait, or what the others leave. */
-export function rateOf(pool: Pool, book: Book, slots: number, at: Ms): number | undefined {
+export function rateOf<T extends Ticket>(pool: Pool<T>, book: Book<T>, slots: number, at: Ms): number | undefined {
   const { costPerMs, meanMs } = pool.speed;
   if (costPerMs === undefined || meanMs === undefined) return undefined;
   const capacity = Math.max(1, Math.min(pool.limit, slots));
@@ -176,7 +211,14 @@ export function rateOf(pool: Pool, book: Book, slots: number, at: Ms): number | 
  * What a tenant's next ticket has to expect: its distance to the lane's clock, at the rate at which the clock moves when all that wait
  * are served in turn.
  */
-export function outlookOf(pool: Pool, book: Book, tenant: string, slots: number, at: Ms, ahead: number): Outlook {
+export function outlookOf<T extends Ticket>(
+  pool: Pool<T>,
+  book: Book<T>,
+  tenant: string,
+  slots: number,
+  at: Ms,
+  ahead: number,
+): Outlook {
   const { costPerMs, meanMs, meanCost } = pool.speed;
   const rate = rateOf(pool, book, slots, at);
   if (rate === undefined || costPerMs === undefined || meanMs === undefined || meanCost === undefined)
@@ -187,7 +229,7 @@ export function outlookOf(pool: Pool, book: Book, tenant: string, slots: number,
   const busy = pool.running >= capacity || flows.size > 0;
   const stepMs = meanMs / capacity;
   // Calls that began together end together: until then the queue stands still.
-  const freeMs = Math.max(stepMs, (pool.oldest?.grantedAt ?? -Infinity) + meanMs - at);
+  const freeMs = Math.max(stepMs, oldestBegan(pool) + meanMs - at);
   if (!busy && ahead === 0) return { waitMs: 0, serviceMs, freeMs };
   const own = flows.waitingOf(tenant) > 0 ? 0 : 1;
   const next = busy ? stepMs : 0;

@@ -1,27 +1,44 @@
 import type { Ms } from "../model/index.js";
-import type { Waiting } from "./flows.js";
 import { bookOf } from "./pool.js";
-import type { Pool } from "./pool.js";
+import type { Book, Pool } from "./pool.js";
+import { NEWER, NONE, ORDER, PREEMPTED, SINCE, WIDTH } from "./seats.js";
+import type { Ticket } from "./values.js";
 
 /** Gold that has waited this share of a mean call ends a running bronze call. */
 const WAITED_SHARE = 0.4;
 /** And none that has waited less: a call that is cut takes its time to end, too. */
 const LEAST_WAIT_MS = 20;
 
-/** The gold ticket that waits longest for its turn. */
-function firstGold(pool: Pool): Waiting | undefined {
-  return bookOf(pool, "gold").flows.next(-Infinity);
+interface Gold {
+  readonly order: number;
+  readonly since: Ms;
 }
 
-function dueOf(pool: Pool, first: Waiting): Ms {
+/** The gold ticket that waits longest for its turn. */
+function firstGold<T extends Ticket>(pool: Pool<T>): Gold | undefined {
+  const { flows } = bookOf(pool, "gold");
+  const seat = flows.next(-Infinity);
+  if (seat === NONE) return undefined;
+  const { data } = flows.seats.records;
+  const s = seat << WIDTH;
+  return { order: data[s + ORDER] as number, since: data[s + SINCE] as Ms };
+}
+
+function dueOf<T extends Ticket>(pool: Pool<T>, first: Gold): Ms {
   const { meanMs } = pool.speed;
   return meanMs === undefined ? Infinity : first.since + Math.max(LEAST_WAIT_MS, WAITED_SHARE * meanMs);
 }
 
 /** When gold of this pool has waited long enough to cut bronze; Infinity when none waits, or none can be cut for it. */
-export function dueAt(pool: Pool): Ms {
+export function dueAt<T extends Ticket>(pool: Pool<T>): Ms {
   const first = firstGold(pool);
   return first === undefined || pool.lookedFor === first.order ? Infinity : dueOf(pool, first);
+}
+
+/** A running call. */
+export interface Running<T extends Ticket> {
+  readonly book: Book<T>;
+  readonly seat: number;
 }
 
 /**
@@ -30,33 +47,43 @@ export function dueAt(pool: Pool): Ms {
  * @param among pools whose calls hold what gold waits for
  * @param capacity slots of these pools together
  */
-export function victimFor(pool: Pool, among: Iterable<Pool>, capacity: number, at: Ms): Waiting | undefined {
+export function victimFor<T extends Ticket>(
+  pool: Pool<T>,
+  among: Iterable<Pool<T>>,
+  capacity: number,
+  at: Ms,
+): Running<T> | undefined {
   const first = firstGold(pool);
   if (first === undefined || at < dueOf(pool, first)) return undefined;
   pool.lookedFor = first.order;
   if (!isGoldsTurn(pool)) return undefined;
   const floor = Math.max(1, Math.floor(capacity * shareOf(pool)));
-  let victim: Waiting | undefined;
+  let victim: Running<T> | undefined;
+  let latest = -Infinity;
   let count = 0;
-  for (const { oldest } of among) {
-    for (let waiting = oldest; waiting !== undefined; waiting = waiting.newer) {
-      if (waiting.ticket.lane !== "bronze") continue;
+  for (const one of among) {
+    const book = bookOf(one, "bronze");
+    const { records, states } = book.flows.seats;
+    for (let seat = book.oldest; seat !== NONE; seat = records.data[(seat << WIDTH) + NEWER] as number) {
       count++;
-      if (waiting.preempted) return undefined;
-      if (victim === undefined || waiting.grantedAt >= victim.grantedAt) victim = waiting;
+      if (states[seat] === PREEMPTED) return undefined;
+      const began = records.data[(seat << WIDTH) + SINCE] as number;
+      if (began < latest) continue;
+      latest = began;
+      victim = { book, seat };
     }
   }
   return count > floor ? victim : undefined;
 }
 
 /** Whether gold would get the slot that comes free: lanes keep their shares. */
-function isGoldsTurn(pool: Pool): boolean {
+function isGoldsTurn<T extends Ticket>(pool: Pool<T>): boolean {
   const gold = bookOf(pool, "gold");
   for (const { flows, start } of pool.books) if (flows.size > 0 && start < gold.start) return false;
   return true;
 }
 
-function shareOf({ books }: Pool): number {
+function shareOf<T extends Ticket>({ books }: Pool<T>): number {
   let all = 0;
   let own = 0;
   for (const { lane, weight } of books) {

@@ -1,113 +1,124 @@
-/** A member of a {@link TagHeap}: it keeps its number there. */
-export interface Tagged {
-  /** Its number while it is in the heap; -1 outside. */
-  place: number;
+/** Where each member of a {@link TagHeap} is, by its number. Heaps whose members are never in two of them may share one. */
+export interface Places {
+  /** A member's place in its heap; -1 while it is in none. */
+  at: Int32Array;
 }
 
-/** Members by a tag and, where tags are equal, by an order; the least on top. O(log n). */
-export interface TagHeap<T extends Tagged> {
+/** Members, known by whole numbers from 0 up, by a tag and, where tags are equal, by an order; the least on top. O(log n). */
+export interface TagHeap {
   readonly size: number;
-  push(member: T, tag: number, order: number): void;
-  peek(): T | undefined;
+  push(member: number, tag: number, order: number): void;
+  /** The least member; -1 when there is none. */
+  peek(): number;
   /** The member has another tag or order. */
-  moved(member: T, tag: number, order: number): void;
-  remove(member: T): void;
+  moved(member: number, tag: number, order: number): void;
+  remove(member: number): void;
 }
 
 const ARITY = 4;
 const FIRST_SIZE = 16;
 
+/** Places of members that are in no heap. */
+export function createPlaces(): Places {
+  return { at: new Int32Array(FIRST_SIZE).fill(-1) };
+}
+
 /**
- * A heap of four children a node whose tags, orders and places lie in flat arrays: a move through ten thousand members touches
+ * A heap of four children a node whose tags, orders and members lie in flat arrays: a move through ten thousand members touches
  * a few lines of memory instead of as many objects.
  */
-export function createTagHeap<T extends Tagged>(): TagHeap<T> {
-  /** By place in the heap. */
-  let tags = new Float64Array(FIRST_SIZE);
-  let orders = new Float64Array(FIRST_SIZE);
-  let numbers = new Int32Array(FIRST_SIZE);
-  /** By a member's number. */
-  let places = new Int32Array(FIRST_SIZE);
-  const members: (T | undefined)[] = [];
-  const free: number[] = [];
-  let size = 0;
+export function createTagHeap(places: Places = createPlaces()): TagHeap {
+  return new FlatHeap(places);
+}
 
-  function grow(): void {
-    const bigger = <A extends Float64Array | Int32Array>(from: A, to: A): A => {
-      to.set(from);
-      return to;
-    };
-    tags = bigger(tags, new Float64Array(size * 2));
-    orders = bigger(orders, new Float64Array(size * 2));
-    numbers = bigger(numbers, new Int32Array(size * 2));
-    places = bigger(places, new Int32Array(size * 2));
+/** A class, as there are many heaps: closures of each would be functions of their own, and none would be compiled into its callers. */
+class FlatHeap implements TagHeap {
+  size = 0;
+  private tags = new Float64Array(FIRST_SIZE);
+  private orders = new Float64Array(FIRST_SIZE);
+  private members = new Int32Array(FIRST_SIZE);
+
+  constructor(private readonly places: Places) {}
+
+  push(member: number, tag: number, order: number): void {
+    const { places } = this;
+    if (this.size === this.tags.length) this.grow();
+    if (member >= places.at.length)
+      places.at = copied(places.at, new Int32Array(Math.max(member + 1, places.at.length * 2)).fill(-1));
+    this.settle(this.size++, member, tag, order);
   }
 
-  function put(i: number, number: number, tag: number, order: number): void {
-    tags[i] = tag;
-    orders[i] = order;
-    numbers[i] = number;
-    places[number] = i;
+  peek(): number {
+    return this.size === 0 ? -1 : (this.members[0] as number);
+  }
+
+  moved(member: number, tag: number, order: number): void {
+    this.settle(this.places.at[member] as number, member, tag, order);
+  }
+
+  remove(member: number): void {
+    const i = this.places.at[member] ?? -1;
+    if (i < 0) return;
+    this.places.at[member] = -1;
+    const last = --this.size;
+    if (i < last) this.settle(i, this.members[last] as number, this.tags[last] as number, this.orders[last] as number);
+  }
+
+  private grow(): void {
+    const size = this.size * 2;
+    this.tags = copied(this.tags, new Float64Array(size));
+    this.orders = copied(this.orders, new Float64Array(size));
+    this.members = copied(this.members, new Int32Array(size));
   }
 
   /** Finds the place of a member from `i` on, upwards or downwards, moving others out of its way. */
-  function settle(from: number, number: number, tag: number, order: number): void {
+  private settle(from: number, member: number, tag: number, order: number): void {
+    const { tags, orders, members, size } = this;
+    const { at } = this.places;
     let i = from;
     while (i > 0) {
       const parent = (i - 1) >> 2;
       const above = tags[parent] as number;
       if (above < tag || (above === tag && (orders[parent] as number) < order)) break;
-      put(i, numbers[parent] as number, above, orders[parent] as number);
+      const moved = members[parent] as number;
+      tags[i] = above;
+      orders[i] = orders[parent] as number;
+      members[i] = moved;
+      at[moved] = i;
       i = parent;
     }
-    if (i === from) i = sink(from, tag, order);
-    put(i, number, tag, order);
-  }
-
-  function sink(from: number, tag: number, order: number): number {
-    let i = from;
-    for (;;) {
-      const first = i * ARITY + 1;
-      if (first >= size) return i;
-      const end = Math.min(first + ARITY, size);
-      let best = first;
-      for (let child = first + 1; child < end; child++) {
-        const a = tags[child] as number;
-        const b = tags[best] as number;
-        if (a < b || (a === b && (orders[child] as number) < (orders[best] as number))) best = child;
+    if (i === from) {
+      for (;;) {
+        const first = i * ARITY + 1;
+        if (first >= size) break;
+        const end = Math.min(first + ARITY, size);
+        let best = first;
+        let below = tags[first] as number;
+        for (let child = first + 1; child < end; child++) {
+          const a = tags[child] as number;
+          if (a < below || (a === below && (orders[child] as number) < (orders[best] as number))) {
+            best = child;
+            below = a;
+          }
+        }
+        const order2 = orders[best] as number;
+        if (tag < below || (tag === below && order < order2)) break;
+        const moved = members[best] as number;
+        tags[i] = below;
+        orders[i] = order2;
+        members[i] = moved;
+        at[moved] = i;
+        i = best;
       }
-      const below = tags[best] as number;
-      if (tag < below || (tag === below && order < (orders[best] as number))) return i;
-      put(i, numbers[best] as number, below, orders[best] as number);
-      i = best;
     }
+    tags[i] = tag;
+    orders[i] = order;
+    members[i] = member;
+    at[member] = i;
   }
+}
 
-  return {
-    get size() {
-      return size;
-    },
-    push(member, tag, order) {
-      if (size === tags.length) grow();
-      const number = free.pop() ?? members.length;
-      members[number] = member;
-      member.place = number;
-      settle(size++, number, tag, order);
-    },
-    peek: () => (size === 0 ? undefined : members[numbers[0] as number]),
-    moved(member, tag, order) {
-      settle(places[member.place] as number, member.place, tag, order);
-    },
-    remove(member) {
-      const number = member.place;
-      if (number < 0) return;
-      const i = places[number] as number;
-      member.place = -1;
-      members[number] = undefined;
-      free.push(number);
-      size--;
-      if (i === size) return;
-      settle(i, numbers[size] as number, tags[size] as number, orders[size] as number);
-    },
-  };
+function copied<A extends Float64Array | Int32Array>(from: A, to: A): A {
+  to.set(from);
+  return to;
 }

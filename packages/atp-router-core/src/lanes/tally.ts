@@ -1,5 +1,4 @@
 import type { Lane } from "../model/index.js";
-import type { Waiting } from "./flows.js";
 import { laneNames } from "./weights.js";
 
 /** One lane over all adapters. */
@@ -7,6 +6,7 @@ export interface LaneTally {
   readonly lane: Lane;
   readonly weight: number;
   readonly reserved: number;
+  /** Its start tag. */
   start: number;
   running: number;
   granted: number;
@@ -14,27 +14,16 @@ export interface LaneTally {
   readonly shedBy: Record<string, number>;
 }
 
-/** What lanes got and lost over all adapters, and whose turn it is where adapters share the router's slots. */
-export interface Tally {
-  readonly lanes: readonly LaneTally[];
-  /** A lane's start tag. One that had nothing to run for a while saved nothing up. */
-  startOf(lane: Lane): number;
-  granted(lane: Lane, waiting: Waiting, step: number): void;
-  released(lane: Lane, waiting: Waiting, actual: number, step: number): void;
-  preempted(lane: Lane): void;
-  shed(lane: Lane, reason: string): void;
-}
-
 /** How far a lane may lag behind the clock before what it missed is forgotten, in grants of its own. */
 const MAX_LAG_GRANTS = 2;
 
-/** A tally at its beginning. */
-export function createTally(
-  weights: Readonly<Record<Lane, number>>,
-  reserved: Readonly<Partial<Record<Lane, number>>>,
-): Tally {
-  const lanes = laneNames.map(
-    (lane): LaneTally => ({
+/** What lanes got and lost over all adapters, and whose turn it is where adapters share the router's slots. */
+export class Tally {
+  readonly lanes: readonly LaneTally[];
+  private clock = 0;
+
+  constructor(weights: Readonly<Record<Lane, number>>, reserved: Readonly<Partial<Record<Lane, number>>>) {
+    this.lanes = laneNames.map((lane) => ({
       lane,
       weight: weights[lane],
       reserved: reserved[lane] ?? 0,
@@ -43,34 +32,32 @@ export function createTally(
       granted: 0,
       preempted: 0,
       shedBy: {},
-    }),
-  );
-  const of = (lane: Lane): LaneTally => lanes[lane === "gold" ? 0 : lane === "silver" ? 1 : 2] as LaneTally;
-  const shared = { clock: 0 };
+    }));
+  }
 
-  return {
-    lanes,
-    startOf: (lane) => of(lane).start,
-    granted(lane, waiting, step) {
-      const own = of(lane);
-      const charge = waiting.cost * step;
-      own.start = Math.max(own.start, shared.clock - MAX_LAG_GRANTS * charge);
-      shared.clock = Math.max(shared.clock, own.start);
-      own.start += charge;
-      own.running++;
-      own.granted++;
-    },
-    released(lane, waiting, actual, step) {
-      const own = of(lane);
-      own.running--;
-      own.start += (actual - waiting.cost) * step;
-    },
-    preempted(lane) {
-      of(lane).preempted++;
-    },
-    shed(lane, reason) {
-      const { shedBy } = of(lane);
-      shedBy[reason] = (shedBy[reason] ?? 0) + 1;
-    },
-  };
+  of(lane: Lane): LaneTally {
+    return this.lanes[lane === "gold" ? 0 : lane === "silver" ? 1 : 2] as LaneTally;
+  }
+
+  /** A call was granted. A lane that had nothing to run for a while saved nothing up. @param charge the call's cost by the lane's weight */
+  granted(lane: Lane, charge: number): void {
+    const own = this.of(lane);
+    own.start = Math.max(own.start, this.clock - MAX_LAG_GRANTS * charge);
+    this.clock = Math.max(this.clock, own.start);
+    own.start += charge;
+    own.running++;
+    own.granted++;
+  }
+
+  /** A call ended. @param more what it cost beyond what was charged, by the lane's weight */
+  released(lane: Lane, more: number): void {
+    const own = this.of(lane);
+    own.running--;
+    own.start += more;
+  }
+
+  shed(lane: Lane, reason: string): void {
+    const { shedBy } = this.of(lane);
+    shedBy[reason] = (shedBy[reason] ?? 0) + 1;
+  }
 }

@@ -18,16 +18,19 @@ export interface LanesConfig {
   readonly preempt?: boolean;
 }
 
-/** A call that wants a slot. */
+/** A call that wants a slot. The object itself is what it is known by: whoever makes it may keep more in it. */
 export interface Ticket {
-  readonly id: string;
   readonly lane: Lane;
   readonly tenant: string;
+  /** Sessions of a tenant share what it gets. Absent: one that has no name. */
+  readonly session?: string;
   /** The adapter it calls: each has its own limit. Absent: one without a limit of its own. */
   readonly adapter?: string;
   /** Expected cost: what its tenant is charged, corrected when it ends. */
   readonly cost: number;
   readonly deadlineAt?: Ms;
+  /** Where the lanes keep it, theirs to write: -1 before it is queued, and again when they are through with it. */
+  seat: number;
 }
 
 /**
@@ -43,11 +46,11 @@ export interface Shed {
 }
 
 /** What became of a ticket. */
-export type LaneOutcome =
-  | { readonly t: "granted"; readonly id: string; readonly waitedMs: Ms }
-  | ({ readonly t: "shed"; readonly id: string } & Shed)
+export type LaneOutcome<T extends Ticket = Ticket> =
+  | { readonly t: "granted"; readonly ticket: T; readonly waitedMs: Ms }
+  | ({ readonly t: "shed"; readonly ticket: T } & Shed)
   /** It runs, and is to be ended for gold that waits. It keeps its slot until it is released. */
-  | { readonly t: "preempted"; readonly id: string; readonly retryAfterMs: Ms };
+  | { readonly t: "preempted"; readonly ticket: T; readonly retryAfterMs: Ms };
 
 /** One lane as it is now. */
 export interface LaneState {
@@ -93,19 +96,19 @@ export interface Outlook {
 }
 
 /** Lanes in front of a number of slots. Plain state behind synchronous operations; each tells what it granted or shed. */
-export interface Lanes {
-  /** A ticket wants a slot. One whose id is in use already is not taken again. */
-  enqueue(ticket: Ticket, at: Ms): readonly LaneOutcome[];
+export interface Lanes<T extends Ticket = Ticket> {
+  /** A ticket wants a slot. One that waits or runs already is not taken again. */
+  enqueue(ticket: T, at: Ms): readonly LaneOutcome<T>[];
   /** A granted ticket's call ended. @param actualCost what it really cost, in the unit of `cost`; absent: as expected */
-  release(id: string, at: Ms, actualCost?: number): readonly LaneOutcome[];
+  release(ticket: T, at: Ms, actualCost?: number): readonly LaneOutcome<T>[];
   /** A ticket that still waits is not wanted any more; it is charged nothing. */
-  cancel(id: string, at: Ms): readonly LaneOutcome[];
+  cancel(ticket: T, at: Ms): readonly LaneOutcome<T>[];
   /** Sheds tickets whose time is over, and ends bronze that gold has waited for. */
-  expire(at: Ms): readonly LaneOutcome[];
+  expire(at: Ms): readonly LaneOutcome<T>[];
   /** When `expire` has something to do, unless more comes; null with empty queues. */
   nextExpiryAt(): Ms | null;
   /** An adapter takes so many calls at once from now on. What runs beyond it ends by itself. */
-  setLimit(adapter: string, limit: number, at: Ms): readonly LaneOutcome[];
+  setLimit(adapter: string, limit: number, at: Ms): readonly LaneOutcome<T>[];
   /** Calls that run at an adapter. */
   runningAt(adapter: string): number;
   /**

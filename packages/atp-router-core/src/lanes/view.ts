@@ -2,18 +2,22 @@ import type { Lane, Ms } from "../model/index.js";
 import { bookOf } from "./pool.js";
 import type { Pool } from "./pool.js";
 import type { Tally } from "./tally.js";
-import type { LanesView, LaneState, PoolState } from "./values.js";
+import type { LanesView, LaneState, PoolState, Ticket } from "./values.js";
 
 /** What a view is made of. */
-interface Shown {
+interface Shown<T extends Ticket> {
   readonly slots: number;
   readonly running: number;
-  readonly pools: ReadonlyMap<string, Pool>;
+  readonly pools: ReadonlyMap<string, Pool<T>>;
   readonly tally: Tally;
 }
 
 /** All lanes as they are now. @param waitOf what a tenant that waits with nothing would wait in a pool */
-export function lanesView(shown: Shown, at: Ms, waitOf: (pool: Pool, lane: Lane) => Ms): LanesView {
+export function lanesView<T extends Ticket>(
+  shown: Shown<T>,
+  at: Ms,
+  waitOf: (pool: Pool<T>, lane: Lane) => Ms,
+): LanesView {
   const { slots, running, pools, tally } = shown;
   const state = (lane: Lane): LaneState => {
     const own = tally.lanes.find((one) => one.lane === lane);
@@ -40,7 +44,7 @@ export function lanesView(shown: Shown, at: Ms, waitOf: (pool: Pool, lane: Lane)
       expected_wait_ms: wait === Infinity ? 0 : Math.round(wait),
     };
   };
-  const poolState = (pool: Pool): PoolState => ({
+  const poolState = (pool: Pool<T>): PoolState => ({
     limit: pool.limit,
     running: pool.running,
     queued: {

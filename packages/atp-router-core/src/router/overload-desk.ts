@@ -1,5 +1,5 @@
 import { createConcurrencyLimit, createGate } from "../lanes/index.js";
-import type { Caller, ConcurrencyLimit, LaneOutcome, Lanes, Refusal, Signals } from "../lanes/index.js";
+import type { Caller, ConcurrencyLimit, LaneOutcome, Lanes, Refusal, Signals, Ticket } from "../lanes/index.js";
 import type { Lane, Ms } from "../model/index.js";
 import type { StreamEvent, StreamKey, StreamState } from "../stream/index.js";
 
@@ -14,7 +14,7 @@ export interface OverloadConfig {
 }
 
 /** What a router machine knows of load: who may come in, and how much each adapter takes. */
-export interface OverloadDesk {
+export interface OverloadDesk<T extends Ticket = Ticket> {
   /** Why a request is not let in; undefined when it may come. Asked before anything of it is read. */
   refusal(caller: Caller, at: Ms): Refusal | undefined;
   /** A request came in. */
@@ -23,18 +23,22 @@ export interface OverloadDesk {
   arrived(key: StreamKey): void;
   costOf(tokens: { readonly inTokens: number; readonly outTokens: number }): number;
   /** An adapter is known to take so many at once; absent: as many as there are slots. */
-  known(adapter: string, maxParallel: number | undefined, at: Ms): readonly LaneOutcome[];
+  known(adapter: string, maxParallel: number | undefined, at: Ms): readonly LaneOutcome<T>[];
   /** What became of a running call, before its stream sees it. */
-  saw(stream: StreamState, event: Extract<StreamEvent, { t: "leg.chunk" | "leg.ended" }>): readonly LaneOutcome[];
+  saw(stream: StreamState, event: Extract<StreamEvent, { t: "leg.chunk" | "leg.ended" }>): readonly LaneOutcome<T>[];
   sense(signals: Signals, at: Ms): void;
   /** How much of what comes is let in while the router is short of time or memory, 0 to 1. */
   readonly admittedShare: number;
 }
 
-const none: readonly LaneOutcome[] = [];
+const none: readonly never[] = [];
 
 /** A desk before these lanes. @param slots calls that run at once over all adapters */
-export function createOverloadDesk(lanes: Lanes, slots: number, config: OverloadConfig = {}): OverloadDesk {
+export function createOverloadDesk<T extends Ticket>(
+  lanes: Lanes<T>,
+  slots: number,
+  config: OverloadConfig = {},
+): OverloadDesk<T> {
   const { cost = { in: 1, out: 2 }, learnLimits = true, seed = 0 } = config;
   const gate = createGate(lanes, seed);
   const entering = new Map<StreamKey, { readonly lane: Lane; readonly tenant: string }>();

@@ -1,5 +1,5 @@
 import { createLanes } from "../lanes/index.js";
-import type { Caller, LaneOutcome, Lanes, LanesConfig, Refusal, Signals } from "../lanes/index.js";
+import type { Caller, LaneOutcome, Lanes, LanesConfig, Refusal, Signals, Ticket } from "../lanes/index.js";
 import { tailsOf } from "../model/index.js";
 import type { AdapterHealth, AdapterStatus, Failure, Ms, TailsConfig } from "../model/index.js";
 import { createCalibrator } from "../money/index.js";
@@ -64,7 +64,8 @@ export interface RouterMachine {
 /** For so long after a call was shed no second ones are sent. */
 const SHED_MS = 5_000;
 
-interface Ticket {
+/** A call in the lanes, and whose it is. */
+interface LegTicket extends Ticket {
   readonly key: StreamKey;
   readonly leg: number;
 }
@@ -80,7 +81,7 @@ export function createRouterMachine(config: {
   /** Differs between routers, so that they do not wait alike. @default empty */
   readonly salt?: string;
 }): RouterMachine {
-  const lanes = createLanes(config.lanes);
+  const lanes = createLanes<LegTicket>(config.lanes);
   const overload = createOverloadDesk(lanes, config.lanes.slots, config.overload);
   const tailsConfig = config.tails ?? tailsOf();
   const registry = createRegistry(tailsConfig);
@@ -88,7 +89,8 @@ export function createRouterMachine(config: {
   const learning = config.learning === undefined ? undefined : createLearningDesk(config.learning);
   const streams = new Map<StreamKey, StreamState>();
   const costs = createCalibrator();
-  const tickets = new Map<string, Ticket>();
+  /** Of calls that wait or run. */
+  const tickets = new Map<string, LegTicket>();
   /** Tickets that wait for a slot, and when one was last shed. */
   let queued = 0;
   let shedAt = -Infinity;
@@ -169,25 +171,32 @@ export function createRouterMachine(config: {
       switch (effect.t) {
         case "lane.enqueue": {
           const id = ticketId(effect);
-          tickets.set(id, { key: effect.key, leg: effect.leg });
+          const { key, leg, lane, tenant, session, adapter, deadlineAt } = effect;
+          const cost = overload.costOf(effect);
+          const ticket: LegTicket = { key, leg, lane, tenant, session, adapter, cost, deadlineAt, seat: -1 };
+          tickets.set(id, ticket);
           queued++;
-          const { lane, tenant, adapter, deadlineAt } = effect;
-          overload.arrived(effect.key);
-          granted(lanes.enqueue({ id, lane, tenant, adapter, cost: overload.costOf(effect), deadlineAt }, at), at, out);
+          overload.arrived(key);
+          granted(lanes.enqueue(ticket, at), at, out);
           break;
         }
         case "lane.release": {
           const stream = streams.get(effect.key);
           if (stream !== undefined) tails.left(stream, effect.leg);
+          const ticket = tickets.get(ticketId(effect));
+          if (ticket === undefined) break;
           tickets.delete(ticketId(effect));
-          granted(lanes.release(ticketId(effect), at, overload.costOf(effect)), at, out);
+          granted(lanes.release(ticket, at, overload.costOf(effect)), at, out);
           break;
         }
-        case "lane.cancel":
-          if (tickets.has(ticketId(effect))) queued--;
+        case "lane.cancel": {
+          const ticket = tickets.get(ticketId(effect));
+          if (ticket === undefined) break;
           tickets.delete(ticketId(effect));
-          granted(lanes.cancel(ticketId(effect), at), at, out);
+          queued--;
+          granted(lanes.cancel(ticket, at), at, out);
           break;
+        }
         case "hedge.ask": {
           const isShort = queued > 0 || at - shedAt < SHED_MS;
           const adapter = tails.hedge(effect.adapters, isShort, at);
@@ -237,10 +246,9 @@ export function createRouterMachine(config: {
     }
   }
 
-  function granted(outcomes: readonly LaneOutcome[], at: Ms, out: RouterEffect[]): void {
+  function granted(outcomes: readonly LaneOutcome<LegTicket>[], at: Ms, out: RouterEffect[]): void {
     for (const outcome of outcomes) {
-      const ticket = tickets.get(outcome.id);
-      if (ticket === undefined) continue;
+      const { ticket } = outcome;
       if (outcome.t === "granted") {
         queued--;
         const stream = streams.get(ticket.key);
@@ -254,7 +262,7 @@ export function createRouterMachine(config: {
       } else {
         queued--;
         shedAt = at;
-        tickets.delete(outcome.id);
+        tickets.delete(ticketId(ticket));
         const { reason, retryAfterMs } = outcome;
         toStream({ t: "lane.shed", at, key: ticket.key, leg: ticket.leg, reason, retryAfterMs }, out);
       }

@@ -182,6 +182,8 @@ export type StreamEffect = { readonly key: StreamKey } & (
       readonly leg: number;
       readonly lane: Qos;
       readonly tenant: string;
+      /** The session's scope: sessions of a tenant share what it gets. */
+      readonly session: string;
       readonly adapter: string;
       /** As it is expected to use. */
       readonly inTokens: number;

@@ -111,6 +111,7 @@ export function enqueue(s: StreamState, leg: Leg, at: Ms, out: Out): void {
     leg: leg.index,
     lane: s.qos,
     tenant: s.opening.principal.tenant,
+    session: s.opening.scopes.find(({ source }) => source === "session")?.key ?? "",
     adapter: leg.call.adapter.id,
     inTokens: leg.call.estimate.inTokens,
     outTokens: Math.min(leg.call.estimate.outTokens, leg.maxOutputTokens),

@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { createGate, createLanes } from "../../src/lanes/index.js";
-import type { Gate, Lanes, LanesConfig } from "../../src/lanes/index.js";
+import { createGate } from "../../src/lanes/index.js";
+import type { Gate, LanesConfig } from "../../src/lanes/index.js";
 import type { Lane } from "../../src/model/index.js";
+import { createNamedLanes } from "../support/named-lanes.js";
+import type { NamedLanes } from "../support/named-lanes.js";
 
 const SERVICE_MS = 100;
 
 /** Slots that serve in virtual time, calls of 70 to 130 ms. */
 interface World {
-  readonly lanes: Lanes;
+  readonly lanes: NamedLanes;
   readonly gate: Gate;
   at: number;
   /** Sends a request through the gate; false: refused there. */
@@ -16,12 +18,12 @@ interface World {
 }
 
 function world(config: Partial<LanesConfig> = {}): World {
-  const lanes = createLanes({ slots: 4, reserved: {}, preempt: false, maxWaitMs: 2_000, ...config });
+  const lanes = createNamedLanes({ slots: 4, reserved: {}, preempt: false, maxWaitMs: 2_000, ...config });
   const gate = createGate(lanes, 1);
   const ends: { id: string; at: number }[] = [];
   let n = 0;
   let served = 0;
-  const take = (outcomes: ReturnType<Lanes["enqueue"]>, at: number): void => {
+  const take = (outcomes: ReturnType<NamedLanes["enqueue"]>, at: number): void => {
     for (const outcome of outcomes)
       if (outcome.t === "granted")
         ends.push({ id: outcome.id, at: at + SERVICE_MS + (((served++ * 37) % 7) - 3) * 10 });

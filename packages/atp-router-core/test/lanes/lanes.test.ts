@@ -1,26 +1,29 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createLanes } from "../../src/lanes/index.js";
-import type { LaneOutcome, Lanes, LanesConfig, Ticket } from "../../src/lanes/index.js";
+import type { LanesConfig } from "../../src/lanes/index.js";
 import type { Lane } from "../../src/model/index.js";
+import { createNamedLanes } from "../support/named-lanes.js";
+import type { NamedLanes, NamedOutcome, NamedTicket } from "../support/named-lanes.js";
+
+type TestTicket = Omit<NamedTicket, "seat">;
 
 const noReserve: Partial<LanesConfig> = { reserved: {} };
-const lanes = (config: Partial<LanesConfig> & { readonly slots: number }): Lanes =>
-  createLanes({ ...noReserve, ...config });
-const ticket = (id: string, more: Partial<Ticket> = {}): Ticket => ({
+const lanes = (config: Partial<LanesConfig> & { readonly slots: number }): NamedLanes =>
+  createNamedLanes({ ...noReserve, ...config });
+const ticket = (id: string, more: Partial<TestTicket> = {}): TestTicket => ({
   id,
   lane: "silver",
   tenant: "t",
   cost: 100,
   ...more,
 });
-const granted = (outcomes: readonly LaneOutcome[]): string[] =>
+const granted = (outcomes: readonly NamedOutcome[]): string[] =>
   outcomes.flatMap((o) => (o.t === "granted" ? [o.id] : []));
-const shed = (outcomes: readonly LaneOutcome[]): [string, string][] =>
+const shed = (outcomes: readonly NamedOutcome[]): [string, string][] =>
   outcomes.flatMap((o) => (o.t === "shed" ? [[o.id, o.reason] as [string, string]] : []));
 
 /** Runs a queue that never empties of slots: one call ends, the next starts. Returns the ids in the order of their start. */
-function drain(l: Lanes, running: readonly string[], n: number, cost?: (id: string) => number): string[] {
+function drain(l: NamedLanes, running: readonly string[], n: number, cost?: (id: string) => number): string[] {
   const order: string[] = [];
   const open = [...running];
   for (let at = 1; order.length < n; at++) {
@@ -48,7 +51,7 @@ describe("lanes: slots", () => {
   });
 
   it("a slot is reserved for gold by default, and only gold takes it", () => {
-    const l = createLanes({ slots: 2 });
+    const l = createNamedLanes({ slots: 2 });
     expect(granted(l.enqueue(ticket("b1", { lane: "bronze" }), 0))).toEqual(["b1"]);
     expect(granted(l.enqueue(ticket("b2", { lane: "bronze" }), 0))).toEqual([]);
     expect(granted(l.enqueue(ticket("g", { lane: "gold" }), 0))).toEqual(["g"]);
@@ -57,9 +60,9 @@ describe("lanes: slots", () => {
   });
 
   it("with one slot nothing is reserved, and one slot is left to the others whatever is reserved", () => {
-    expect(granted(createLanes({ slots: 1 }).enqueue(ticket("b", { lane: "bronze" }), 0))).toEqual(["b"]);
+    expect(granted(createNamedLanes({ slots: 1 }).enqueue(ticket("b", { lane: "bronze" }), 0))).toEqual(["b"]);
     expect(
-      granted(createLanes({ slots: 2, reserved: { gold: 2 } }).enqueue(ticket("b", { lane: "bronze" }), 0)),
+      granted(createNamedLanes({ slots: 2, reserved: { gold: 2 } }).enqueue(ticket("b", { lane: "bronze" }), 0)),
     ).toEqual(["b"]);
   });
 
@@ -68,10 +71,10 @@ describe("lanes: slots", () => {
     ["no time to wait", { slots: 4, waitShare: { gold: 0, silver: 0.5, bronze: 0.5 } }],
     ["more than its time to wait", { slots: 4, waitShare: { gold: 0.5, silver: 1.5, bronze: 0.5 } }],
   ])("refuses %s", (_, config) => {
-    expect(() => createLanes(config)).toThrow(RangeError);
+    expect(() => createNamedLanes(config)).toThrow(RangeError);
   });
 
-  it.each<[string, (l: Lanes) => readonly LaneOutcome[]]>([
+  it.each<[string, (l: NamedLanes) => readonly NamedOutcome[]]>([
     ["a release of an unknown ticket", (l) => l.release("x", 1)],
     ["a second release", (l) => (l.release("a", 1), l.release("a", 1))],
     ["a release of one that waits", (l) => l.release("c", 1)],
@@ -92,7 +95,7 @@ describe("lanes: slots", () => {
     { gold: 1, silver: -1, bronze: 1 },
     { gold: NaN, silver: 1, bronze: 1 },
   ])("refuses the weights %j", (weights) => {
-    expect(() => createLanes({ slots: 1, weights })).toThrow(RangeError);
+    expect(() => createNamedLanes({ slots: 1, weights })).toThrow(RangeError);
   });
 });
 
@@ -250,11 +253,11 @@ describe("lanes: properties", () => {
   it("each ticket is granted or shed once, at most `slots` run, and no slot stays free while somebody may take it", () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 120 }), fc.integer({ min: 1, max: 4 }), (steps, slots) => {
-        const l = createLanes({ slots, maxQueued: 5, maxWaitMs: 300 });
+        const l = createNamedLanes({ slots, maxQueued: 5, maxWaitMs: 300 });
         const running = new Map<string, Lane>();
         const waiting = new Map<string, Lane>();
         const laneOf = new Map<string, Lane>();
-        const take = (outcomes: readonly LaneOutcome[]): void => {
+        const take = (outcomes: readonly NamedOutcome[]): void => {
           for (const o of outcomes) {
             const lane = laneOf.get(o.id);
             if (lane === undefined || !waiting.delete(o.id)) throw new Error(`${o.id} had its outcome before`);

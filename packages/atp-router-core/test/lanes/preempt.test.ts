@@ -1,25 +1,26 @@
 import { describe, expect, it } from "vitest";
-import { createLanes } from "../../src/lanes/index.js";
-import type { LaneOutcome, Lanes, LanesConfig } from "../../src/lanes/index.js";
+import type { LanesConfig } from "../../src/lanes/index.js";
 import type { Lane } from "../../src/model/index.js";
+import { createNamedLanes } from "../support/named-lanes.js";
+import type { NamedLanes, NamedOutcome } from "../support/named-lanes.js";
 
 const MEAN_MS = 100;
 
 /** Twelve slots that know that a call takes 100 ms. */
-function lanes(config: Partial<LanesConfig> = {}): Lanes {
-  const l = createLanes({ slots: 12, reserved: {}, maxWaitMs: 60_000, ...config });
+function lanes(config: Partial<LanesConfig> = {}): NamedLanes {
+  const l = createNamedLanes({ slots: 12, reserved: {}, maxWaitMs: 60_000, ...config });
   for (let i = 0; i < 4; i++) ask(l, `warm${i}`, "silver", 0);
   for (let i = 0; i < 4; i++) l.release(`warm${i}`, MEAN_MS);
   return l;
 }
 
-const ask = (l: Lanes, id: string, lane: Lane, at: number, tenant = "t"): readonly LaneOutcome[] =>
+const ask = (l: NamedLanes, id: string, lane: Lane, at: number, tenant = "t"): readonly NamedOutcome[] =>
   l.enqueue({ id, lane, tenant, cost: 100 }, at);
-const cut = (outcomes: readonly LaneOutcome[]): string[] =>
+const cut = (outcomes: readonly NamedOutcome[]): string[] =>
   outcomes.flatMap((outcome) => (outcome.t === "preempted" ? [outcome.id] : []));
 
 /** All slots run bronze, begun one after the other. */
-function full(config: Partial<LanesConfig> = {}): Lanes {
+function full(config: Partial<LanesConfig> = {}): NamedLanes {
   const l = lanes(config);
   for (let i = 0; i < 12; i++) ask(l, `b${i}`, "bronze", 100 + i);
   return l;
@@ -72,7 +73,7 @@ describe("lanes: gold cuts bronze", () => {
 describe("lanes: the newest first for a tenant that is late", () => {
   it("turns when its oldest has waited four fifths of its time, and back when that is over", () => {
     const serve = (waited: number): string[] => {
-      const l = createLanes({ slots: 1, reserved: {}, maxWaitMs: 1_000, preempt: false });
+      const l = createNamedLanes({ slots: 1, reserved: {}, maxWaitMs: 1_000, preempt: false });
       ask(l, "running", "silver", 0);
       for (const [i, id] of ["old", "middle", "new"].entries()) ask(l, id, "silver", i);
       const order: string[] = [];
@@ -89,7 +90,7 @@ describe("lanes: the newest first for a tenant that is late", () => {
   });
 
   it("turns for that tenant alone", () => {
-    const l = createLanes({ slots: 1, reserved: {}, maxWaitMs: 1_000, preempt: false });
+    const l = createNamedLanes({ slots: 1, reserved: {}, maxWaitMs: 1_000, preempt: false });
     ask(l, "running", "silver", 0);
     ask(l, "late-1", "silver", 0, "late");
     ask(l, "late-2", "silver", 1, "late");
