@@ -1,114 +1,38 @@
+import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createClient, isAtpCancelError, isAtpDropError, isAtpError } from "../src/index.js";
-import type { AtpClient, AtpRun, ClientSocket } from "../src/index.js";
+import type { AtpClient, AtpRun, ClientOptions } from "../src/index.js";
+import { RawServer } from "./support/raw-server.js";
 import { settle, VirtualClock } from "./support/virtual-clock.js";
 
-/** A server that says exactly what the test tells it, and nothing of its own. */
-class RawServer {
-  readonly sockets: ClientSocket[] = [];
-  readonly closes: number[] = [];
-  /** Frames of the client. */
-  readonly sent: { stream_id: string; flags: string[]; payload?: { type: string; content: { resume?: unknown } } }[] =
-    [];
-  /** Answers each HELLO at once. */
-  greets = true;
-
-  readonly connect = (): ClientSocket => {
-    const socket: ClientSocket = {
-      protocol: "atp.v1+json",
-      bufferedAmount: 0,
-      binaryType: "",
-      onopen: null,
-      onmessage: null,
-      onerror: null,
-      onclose: null,
-      send: (data) => {
-        const frame = JSON.parse(String(data)) as (typeof this.sent)[number];
-        this.sent.push(frame);
-        if (frame.payload?.type === "control.hello" && this.greets)
-          queueMicrotask(() => {
-            this.#welcome(frame.payload?.content.resume !== undefined);
-          });
-      },
-      close: (code = 1005) => void this.closes.push(code),
-    };
-    this.sockets.push(socket);
-    queueMicrotask(() => socket.onopen?.());
-    return socket;
-  };
-
-  say(text: string | ArrayBuffer): void {
-    this.sockets.at(-1)?.onmessage?.({ data: text });
-  }
-
-  frame(seq: number, flags: string[], payload?: object, streamId = "st1"): void {
-    this.say(JSON.stringify({ v: 1, session_id: "s1", stream_id: streamId, msg_seq: seq, flags, payload }));
-  }
-
-  partial(seq: number, text: string): void {
-    this.frame(seq, ["MORE"], { type: "agent.result.partial", content: { adapter: "a", chunk: seq - 2, text } });
-  }
-
-  final(seq: number, answer: string): void {
-    this.frame(seq, ["FIN"], { type: "agent.result.final", content: { ok: true, answer } });
-  }
-
-  close(code: number): void {
-    this.sockets.at(-1)?.onclose?.({ code, reason: "" });
-  }
-
-  #welcome(resumes: boolean): void {
-    const limits = {
-      heartbeat_ms: 15_000,
-      max_idle_ms: 45_000,
-      retention_ms: 120_000,
-      retention_bytes: 1_048_576,
-      max_frame_bytes: 262_144,
-      max_message_bytes: 8_388_608,
-      max_fragments: 1_024,
-      max_reassemblies: 4,
-      max_streams: 256,
-      frames_per_s: 2_000,
-      drain_ms: 10_000,
-      protocol_errors_per_min: 16,
-    };
-    const content = {
-      server: { name: "raw", version: "1" },
-      levels: [1],
-      capabilities: ["resume", "credit", "fragments"],
-      epoch: "e1",
-      resume_token: `t${this.sockets.length}`,
-      limits,
-      lease: { max_parallel: 1, max_tokens: 1, max_usd_micros: 1 },
-      principal: { tenant: "default", sub: "x" },
-    };
-    this.frame(1, ["CTRL"], { type: "control.welcome", content }, "0");
-    if (!resumes) return;
-    const streams = [{ stream_id: "st1", state: "live", next_seq: this.next, ack: 1 }];
-    this.frame(1, ["CTRL"], { type: "control.resumed", content: { streams } }, "0");
-  }
-
-  /** The number that a resume goes on with. */
-  next = 2;
-}
+const guide = readFileSync(new URL("../../../docs/guides/client.md", import.meta.url), "utf8");
 
 let clock: VirtualClock;
 let server: RawServer;
 let client: AtpClient;
 let run: AtpRun;
+/** What the run's reader has of its text. */
+let told: string;
+let tokens: number;
 
-beforeEach(async () => {
-  clock = new VirtualClock();
-  server = new RawServer();
+async function ask(options: Partial<ClientOptions> = {}): Promise<void> {
   client = createClient({
     url: "ws://router.test/ws",
     sessionId: "s1",
     socket: server.connect,
     clock,
     random: () => 0.5,
+    ...options,
   });
   run = client.stream("hi");
   await settle();
+}
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  server = new RawServer();
+  told = "";
+  tokens = 0;
 });
 afterEach(async () => {
   const closed = client.close();
@@ -122,159 +46,282 @@ const ended = (): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-/** The answer still comes. */
+const resumes = (): number => server.sent.filter(({ payload }) => payload?.content.resume !== undefined).length;
+
+/** The answer still comes, behind what was told before. */
 async function goesOn(): Promise<void> {
-  server.partial(2, "on");
-  server.final(3, "done");
+  server.partial(server.next, "on");
+  server.final(server.next + 1, "done");
   expect(await ended()).toBe("done");
-  expect(run.text.get("a")).toBe("on");
+  expect(run.text.get("a")).toBe(`${told}on`);
 }
 
-describe("rubbish costs the frame and not the run (A3.3, A3.6)", () => {
-  it.each<[string, string | ArrayBuffer]>([
-    ["no JSON", "}{"],
-    ["no object", "[1,2]"],
-    ["another version", '{"v":9,"session_id":"s1","stream_id":"0","msg_seq":1,"flags":["CTRL"]}'],
-    [
-      "a key that reaches a prototype",
-      '{"v":1,"session_id":"s1","stream_id":"0","msg_seq":1,"flags":[],"__proto__":{"x":1}}',
-    ],
-    ["a number that is none", '{"v":1,"session_id":"s1","stream_id":"st1","msg_seq":1.5,"flags":[]}'],
-    ["nesting without end", `${"[".repeat(5_000)}`],
-    ["bytes under the JSON subprotocol", new ArrayBuffer(9)],
-    ["a stream that nobody opened", '{"v":1,"session_id":"s1","stream_id":"other","msg_seq":2,"flags":["FIN"]}'],
-    [
-      "a type that nobody knows",
-      '{"v":1,"session_id":"s1","stream_id":"0","msg_seq":1,"flags":["CTRL"],"payload":{"type":"x","content":{}}}',
-    ],
-    [
-      "an error of the wrong shape",
-      '{"v":1,"session_id":"s1","stream_id":"0","msg_seq":1,"flags":["CTRL"],"payload":{"type":"error","content":7}}',
-    ],
-  ])("%s", async (_name, text) => {
+async function resumed(): Promise<void> {
+  await clock.advance(20_000);
+  expect(server.sockets).toHaveLength(2);
+  expect(resumes()).toBe(1);
+  await goesOn();
+}
+
+async function cut(code: number): Promise<void> {
+  const error = await ended();
+  expect(isAtpDropError(error), String(error)).toBe(true);
+  expect(error).toMatchObject({ code: "ECUT", closeCode: code, processed: "maybe" });
+  const before = resumes();
+  await clock.advance(60_000);
+  expect(resumes()).toBe(before);
+}
+
+/** A socket that closes before the router has let anybody in. */
+async function refused(code: number): Promise<unknown> {
+  server.greets = false;
+  await ask();
+  server.close(code);
+  const error = await ended();
+  expect(run.unsent).toBeDefined();
+  expect(server.sockets).toHaveLength(1);
+  return error;
+}
+
+/** What a server may do wrong, what comes of it in the guide's words, and the proof. */
+interface Row {
+  readonly does: string;
+  readonly outcome: string;
+  readonly test: () => Promise<void>;
+}
+
+const DROPPED = "the frame is dropped; the run goes on";
+const RESUMED = "resumed: nothing is lost, nothing comes twice";
+const CUT = "`AtpDropError` `ECUT` with that code; never resumed";
+
+const says = (does: string, text: string | ArrayBuffer): Row => ({
+  does: `sends ${does}`,
+  outcome: DROPPED,
+  test: async () => {
+    await ask();
     server.say(text);
     await goesOn();
     expect(({} as { x?: unknown }).x).toBeUndefined();
-  });
+  },
 });
 
-describe("numbers (A5.4)", () => {
-  it("a number that was there is dropped in silence", async () => {
-    server.partial(2, "one");
-    server.partial(2, "one again");
-    server.final(3, "done");
-    expect(await ended()).toBe("done");
-    expect(run.text.get("a")).toBe("one");
-  });
-
-  it("a number that is skipped closes with 4102, and a resume brings what was missing", async () => {
-    server.partial(2, "one ");
-    server.partial(4, "three");
-    expect(server.closes).toEqual([4102]);
-    server.next = 3;
-    await clock.advance(10_000);
-    expect(server.sockets).toHaveLength(2);
-    server.partial(3, "two ");
-    server.partial(4, "three");
-    server.final(5, "done");
-    expect(await ended()).toBe("done");
-    expect(run.text.get("a")).toBe("one two three");
-  });
-
-  it("a second end is ignored, whatever it says", async () => {
-    server.final(2, "done");
-    server.final(3, "other");
-    server.frame(4, ["RST"], { type: "error", content: { code: "EBUDGET", message: "no" } });
-    expect(await ended()).toBe("done");
-  });
-});
-
-describe("an end that is none (A4.3)", () => {
-  it.each<[string, object | undefined]>([
-    ["without payload", undefined],
-    ["without an answer", { type: "agent.result.final", content: { ok: true } }],
-    ["with another type", { type: "agent.log", content: { ok: true, answer: "x" } }],
-  ])("FIN %s is EPEER, never an answer", async (_name, payload) => {
+const ends = (does: string, payload: object | undefined): Row => ({
+  does: `ends a stream ${does}`,
+  outcome: "`AtpDropError` `EPEER`, never an answer",
+  test: async () => {
+    await ask();
     server.frame(2, ["FIN"], payload);
-    const error = await ended();
-    expect(error).toMatchObject({ name: "AtpDropError", code: "EPEER" });
-  });
-
-  it("a stream that never ends ends with the deadline of who asked", async () => {
-    const abort = new AbortController();
-    const endless = client.stream("hi", { signal: abort.signal });
-    await settle();
-    abort.abort(new Error("too long"));
-    await expect(endless.final()).rejects.toMatchObject({ name: "AtpCancelError", code: "EABORT" });
-    // The router hears of it, and its silence holds nobody back.
-    expect(server.sent.at(-1)).toMatchObject({ stream_id: "st2", flags: ["RST"] });
-  });
+    expect(await ended()).toMatchObject({ name: "AtpDropError", code: "EPEER" });
+  },
 });
 
-describe("silence (A9.1)", () => {
-  it("a router that says nothing for max_idle_ms is given up with 4104, and the run resumed elsewhere", async () => {
-    await clock.advance(46_000);
-    expect(server.closes).toContain(4104);
-    await clock.advance(10_000);
-    expect(server.sockets.length).toBeGreaterThan(1);
-    await goesOn();
-  });
-
-  it("a router that never answers a HELLO is dialled again, and the run is given back", async () => {
-    const quiet = new RawServer();
-    quiet.greets = false;
-    const other = createClient({
-      url: "ws://router.test/ws",
-      socket: quiet.connect,
-      clock,
-      random: () => 0.5,
-      capabilities: ["credit"],
-      token: "t",
-      retry: { attempts: 2 },
-      connectTimeoutMs: 1_000,
-    });
-    // Too large to go out before the welcome.
-    const waiting = other.stream("x".repeat(20_000));
-    const failed = waiting.final().catch((error: unknown) => error);
-    await clock.advance(10_000);
-    expect(await failed).toMatchObject({ name: "AtpDropError", code: "ECONNECT", processed: "no" });
-    expect(waiting.unsent).toBeDefined();
-    expect(quiet.sockets).toHaveLength(2);
-  });
+const closes = (code: number, name: string, outcome: typeof RESUMED | typeof CUT): Row => ({
+  does: `closes with ${code}, ${name}`,
+  outcome,
+  test: async () => {
+    await ask();
+    server.close(code);
+    await (outcome === RESUMED ? resumed() : cut(code));
+  },
 });
 
-describe("closes with each code of A12", () => {
-  it.each([1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014, 4000, 4100, 4102, 4104, 4108, 4129, 4500])(
-    "%i: resumes, and nothing is lost",
-    async (code) => {
-      server.close(code);
-      await clock.advance(20_000);
-      expect(server.sockets).toHaveLength(2);
-      expect(server.sent.some(({ payload }) => payload?.content.resume !== undefined)).toBe(true);
+const control = (payload: string): string =>
+  `{"v":1,"session_id":"s1","stream_id":"0","msg_seq":1,"flags":["CTRL"],"payload":${payload}}`;
+
+const rows: readonly Row[] = [
+  says("no JSON", "}{"),
+  says("JSON that is no object", "[1,2]"),
+  says("another version of the frame", '{"v":9,"session_id":"s1","stream_id":"0","msg_seq":1,"flags":["CTRL"]}'),
+  says(
+    "a key that reaches a prototype",
+    '{"v":1,"session_id":"s1","stream_id":"0","msg_seq":1,"flags":[],"__proto__":{"x":1}}',
+  ),
+  says("a number that is none", '{"v":1,"session_id":"s1","stream_id":"st1","msg_seq":1.5,"flags":[]}'),
+  says("nesting without end", "[".repeat(5_000)),
+  says("bytes under the JSON subprotocol", new ArrayBuffer(9)),
+  says(
+    "a stream that nobody opened",
+    '{"v":1,"session_id":"s1","stream_id":"other","msg_seq":2,"flags":["FIN"],"payload":{"type":"agent.result.final","content":{"ok":true,"answer":"x"}}}',
+  ),
+  says("a type that nobody knows", control('{"type":"x","content":{}}')),
+  says("an error of the wrong shape", control('{"type":"error","content":7}')),
+  {
+    does: "repeats a number",
+    outcome: "dropped in silence; the run goes on",
+    test: async () => {
+      await ask();
+      server.partial(2, "one ");
+      server.partial(2, "one again ");
+      [told, server.next] = ["one ", 3];
       await goesOn();
     },
-  );
-
-  it.each([1002, 1003, 1007, 1008, 1009, 1010, 4200, 4201, 4400, 4401, 4403, 4406, 4408, 4409, 4429, 4999])(
-    "%i: the run is cut, ECUT with the code, and never resumed",
-    async (code) => {
-      server.close(code);
-      const error = await ended();
-      expect(isAtpDropError(error), String(error)).toBe(true);
-      expect(error).toMatchObject({ code: "ECUT", closeCode: code, processed: "maybe" });
-      await clock.advance(60_000);
-      expect(server.sent.some(({ payload }) => payload?.content.resume !== undefined)).toBe(false);
+  },
+  {
+    does: "skips a number",
+    outcome: "closed with 4102, then resumed: nothing is lost, nothing comes twice",
+    test: async () => {
+      await ask();
+      server.partial(2, "one ");
+      server.partial(4, "three ");
+      expect(server.closes).toEqual([4102]);
+      [told, server.next] = ["one ", 3];
+      await resumed();
     },
-  );
+  },
+  {
+    does: "never ends a stream",
+    outcome: "it runs until `deadlineMs`, `cancel()` or the AbortSignal ends it: `AtpCancelError` `EABORT`",
+    test: async () => {
+      await ask();
+      const abort = new AbortController();
+      const endless = client.stream("hi", { signal: abort.signal, deadlineMs: 9_000 });
+      await settle();
+      // The deadline is the router's to keep, and is told to it.
+      expect(JSON.stringify(server.sent.at(-1))).toContain('"deadline_ms":9000');
+      abort.abort(new Error("too long"));
+      await expect(endless.final()).rejects.toMatchObject({ name: "AtpCancelError", code: "EABORT" });
+      expect(server.sent.at(-1)).toMatchObject({ stream_id: "st2", flags: ["RST"] });
+    },
+  },
+  {
+    does: "ends a stream twice",
+    outcome: "the first end counts",
+    test: async () => {
+      await ask();
+      server.final(2, "done");
+      server.final(3, "other");
+      server.frame(4, ["RST"], { type: "error", content: { code: "EBUDGET", message: "no" } });
+      expect(await ended()).toBe("done");
+    },
+  },
+  ends("without a payload", undefined),
+  ends("without an answer", { type: "agent.result.final", content: { ok: true } }),
+  ends("with another type than a final", { type: "agent.log", content: { ok: true, answer: "x" } }),
+  {
+    does: "goes silent for `max_idle_ms`",
+    outcome: "closed with 4104, then resumed: nothing is lost, nothing comes twice",
+    test: async () => {
+      await ask();
+      await clock.advance(46_000);
+      expect(server.closes).toEqual([4104]);
+      await resumed();
+    },
+  },
+  {
+    does: "never answers a HELLO",
+    outcome:
+      "dialled again after `connectTimeoutMs`; after the last attempt `AtpDropError` `ECONNECT`, the request given back",
+    test: async () => {
+      server.greets = false;
+      // Too large to go out before the welcome.
+      await ask({ capabilities: ["credit"], token: "t", retry: { attempts: 2 }, connectTimeoutMs: 1_000 });
+      const waiting = client.stream("x".repeat(20_000));
+      const failed = waiting.final().catch((error: unknown) => error);
+      await clock.advance(10_000);
+      expect(await failed).toMatchObject({ name: "AtpDropError", code: "ECONNECT", processed: "no" });
+      expect(waiting.unsent).toBeDefined();
+      expect(server.sockets).toHaveLength(2);
+    },
+  },
+  closes(1000, "done", RESUMED),
+  closes(1001, "going away", RESUMED),
+  closes(1002, "protocol error", CUT),
+  closes(1003, "unsupported data", CUT),
+  closes(1005, "no code", RESUMED),
+  closes(1006, "lost", RESUMED),
+  closes(1007, "invalid data", CUT),
+  closes(1008, "policy violation", CUT),
+  closes(1009, "too big", CUT),
+  closes(1010, "extension missing", CUT),
+  closes(1011, "internal error", RESUMED),
+  closes(1012, "restart", RESUMED),
+  closes(1013, "try later", RESUMED),
+  closes(1014, "bad gateway", RESUMED),
+  closes(4000, "going away", RESUMED),
+  closes(4100, "overloaded", RESUMED),
+  closes(4102, "gap", RESUMED),
+  closes(4104, "heartbeat", RESUMED),
+  closes(4108, "slow reader", RESUMED),
+  closes(4129, "rate", RESUMED),
+  closes(4200, "reserved", CUT),
+  closes(4201, "reserved", CUT),
+  {
+    does: "closes with 4301, token expired, and the token is a function",
+    outcome: "the function is asked again, then resumed: nothing is lost, nothing comes twice",
+    test: async () => {
+      await ask({ token: () => `t${++tokens}` });
+      server.close(4301);
+      await resumed();
+      expect(server.sent.flatMap(({ payload }) => payload?.content.token ?? [])).toEqual(["t1", "t2"]);
+    },
+  },
+  closes(4301, "token expired, and there is no function", CUT),
+  closes(4400, "protocol", CUT),
+  closes(4401, "unauthenticated", CUT),
+  closes(4403, "forbidden", CUT),
+  closes(4406, "version", CUT),
+  closes(4408, "no first frame", CUT),
+  closes(4409, "superseded", CUT),
+  closes(4429, "second HELLO", CUT),
+  closes(4500, "try later", RESUMED),
+  {
+    does: "closes with 4500 three times in a row",
+    outcome: CUT,
+    test: async () => {
+      await ask();
+      server.close(4500);
+      server.greets = false;
+      for (let i = 0; i < 2; i++) {
+        await clock.advance(2_000);
+        server.close(4500);
+      }
+      expect(server.sockets).toHaveLength(3);
+      await cut(4500);
+    },
+  },
+  closes(4999, "a code of 44xx and above that nobody knows", CUT),
+  {
+    does: "closes with 4401 or 4301 before its first welcome",
+    outcome: "`AtpError` `EAUTH`, the request given back",
+    test: async () => {
+      for (const code of [4401, 4301]) {
+        server = new RawServer();
+        expect(await refused(code)).toMatchObject({ name: "AtpError", code: "EAUTH" });
+      }
+    },
+  },
+  {
+    does: "closes with 4403 before its first welcome",
+    outcome: "`AtpError` `ESEC`, the request given back",
+    test: async () => {
+      expect(await refused(4403)).toMatchObject({ name: "AtpError", code: "ESEC" });
+    },
+  },
+  {
+    does: "closes with another 44xx before its first welcome",
+    outcome: "`AtpDropError` `ECONNECT` with that code, the request given back",
+    test: async () => {
+      expect(await refused(4406)).toMatchObject({ name: "AtpDropError", code: "ECONNECT", closeCode: 4406 });
+    },
+  },
+];
 
-  it("4301: without a token function nothing can be renewed, so the run is cut", async () => {
-    server.close(4301);
-    expect(await ended()).toMatchObject({ code: "ECUT", closeCode: 4301 });
+describe("a server that misbehaves (A3.6, A4.3, A5.4, A9.1, A12-9)", () => {
+  it.each(rows)("$does: $outcome", async ({ test }) => test());
+
+  it("the guide has a row for each, and no other", () => {
+    const [, section = ""] = guide.split("## A server that misbehaves\n");
+    const written = section
+      .split("\n## ")[0]
+      ?.match(/^\| .*$/gm)
+      ?.slice(1);
+    expect(written).toEqual(rows.map(({ does, outcome }) => `| ${does} | ${outcome} |`));
   });
 });
 
 describe("three errors, three classes", () => {
   it("a refusal, a cancel and a drop are told apart by class and by code", async () => {
+    await ask();
     server.frame(2, ["RST"], { type: "error", content: { code: "EBUDGET", message: "no", processed: "no" } });
     const refusal = await ended();
     const cancelled = client.stream("b");
@@ -294,6 +341,7 @@ describe("three errors, three classes", () => {
   });
 
   it("markup in an answer stays text", async () => {
+    await ask();
     server.final(2, "<script>alert(1)</script>");
     expect(await ended()).toBe("<script>alert(1)</script>");
   });
