@@ -9,6 +9,7 @@ export default defineConfig(
       "ai/index": "src/ai/index.ts",
       "cli/main": "src/cli/main.ts",
       "cbor/index": "src/cbor/index.ts",
+      "integrity/index": "src/integrity/index.ts",
     },
     "neutral",
   ),

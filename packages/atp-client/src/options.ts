@@ -32,8 +32,8 @@ export interface ClientOptions {
   readonly sessionId?: string;
   /** How the client names itself to the router. @default atp-client and its version */
   readonly name?: { readonly name: string; readonly version: string };
-  /** What the client announces beyond the core of the protocol. @default all three */
-  readonly capabilities?: readonly ("resume" | "credit" | "fragments")[];
+  /** What the client announces beyond the core of the protocol. @default all but `integrity`, which comes with `integrity` of `atp-client/integrity` */
+  readonly capabilities?: readonly ("resume" | "credit" | "fragments" | "integrity")[];
   /** Hosts beside the router's own to which it may send a session, such as `b.example.com:7443`. @default none */
   readonly resumeHosts?: readonly string[];
   /** How long a dial may take, to the router's welcome. @default 10000 */
@@ -132,7 +132,7 @@ export function readOptions(options: ClientOptions): Settings {
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     retry: options.retry ?? {},
     throttle: options.throttle ?? {},
-    codecs: [...(options.codecs ?? []), jsonCodec],
+    codecs: withJson(options.codecs),
     maxQueuedBytes: options.maxQueuedBytes ?? 1_048_576,
     socket: options.socket ?? platformSocket,
     clock: options.clock ?? systemClock,
@@ -141,6 +141,11 @@ export function readOptions(options: ClientOptions): Settings {
     resumeHosts: options.resumeHosts ?? [],
     logger: options.logger ?? {},
   };
+}
+
+/** Every router speaks JSON: it is offered last, unless it is among them in a form of its own. */
+function withJson(codecs: readonly WireCodec[] = []): readonly WireCodec[] {
+  return codecs.some(({ subprotocol }) => subprotocol === jsonCodec.subprotocol) ? codecs : [...codecs, jsonCodec];
 }
 
 function checkedUrl(text: string): string {

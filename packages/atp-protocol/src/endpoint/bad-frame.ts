@@ -7,7 +7,7 @@ import type { RouterState as State } from "./router-state.js";
 import { refOf } from "./state.js";
 import type { FrameRefusal } from "./types.js";
 
-/** Router: the codec refused a frame. It is answered on its stream when that can be told (A3.6). */
+/** Router: a frame was refused before it came here. It is answered on its stream when that can be told (A3.6). */
 export function onBadFrame(s: State, refusal: FrameRefusal): void {
   const error = refusalError(refusal);
   const { sessionId, streamId, msgSeq } = refusal;
@@ -17,10 +17,13 @@ export function onBadFrame(s: State, refusal: FrameRefusal): void {
     const ref = refOf(sessionId, streamId);
     const stream = s.streams.get(ref);
     if (stream !== undefined && !stream.ended) {
+      // Sent again after a resume, an honest message shows its nonce once more, and perhaps late: its number is looked at first (A10).
+      if (isNonceFault(refusal) && takesNumber(bits) && (msgSeq ?? Infinity) <= stream.inSeq) return;
       // Its number was read, so it counts as received: the next frame is no gap (A5.4).
       if (msgSeq === stream.inSeq + 1 && refusal.flags !== undefined && takesNumber(bits)) {
         stream.inSeq = msgSeq;
-        if ((bits & RST) !== 0 && !stream.cancelled) {
+        // To miss a cancel costs money; one whose signature is wrong is nobody's.
+        if ((bits & RST) !== 0 && !stream.cancelled && refusal.code !== "ESEC") {
           stream.cancelled = true;
           s.fx.push({ t: "stream.cancelled", stream: ref, reason: error.message });
         }
@@ -32,4 +35,9 @@ export function onBadFrame(s: State, refusal: FrameRefusal): void {
     } else connectionError(s, error, s.naive ? sessionId : undefined);
   } else connectionError(s, error, s.naive || s.phase === "opening" ? sessionId : undefined);
   if (error.code === "EPROTO") countProtocolError(s);
+}
+
+function isNonceFault({ code, details }: FrameRefusal): boolean {
+  const fault = details?.["fault"];
+  return code === "ESEC" && (fault === "nonce_time" || fault === "nonce_seen");
 }

@@ -1,14 +1,15 @@
 import type { ErrorContent } from "../frame/errors.js";
 import type { Frame } from "../frame/frame.js";
 import { CLOSE_PROTOCOL } from "../frame/close-codes.js";
-import { errorOf, NOTHING_SPENT } from "./failure.js";
+import { NOTHING_SPENT } from "./failure.js";
 import { close, sendFrame } from "./outbox.js";
+import { routerError } from "./router-error.js";
 import { END_FLAGS, type RouterState, type RouterStream } from "./router-state.js";
 import type { FrameRefusal } from "./types.js";
 
-/** The error content of a frame that the codec refused. */
+/** The error content of a frame that was refused before it came here. */
 export function refusalError(refusal: FrameRefusal): ErrorContent {
-  return errorOf(refusal.code, refusal.rule, refusal.message, refusal.details);
+  return routerError(refusal.code, refusal.rule, refusal.message, refusal.details);
 }
 
 /** Refuses a SYN that opened nothing: RST under the number after the SYN's (A3.6). */

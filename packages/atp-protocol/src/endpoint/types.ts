@@ -19,9 +19,10 @@ export type StreamRef = string;
 /** A frame as it travels: text for JSON, bytes for CBOR. */
 export type Encoded = string | Uint8Array;
 
-/** Why the codec refused a frame, with what could still be read of its address. */
+/** Why a frame was refused before the endpoint saw it, with what could still be read of its address. */
 export interface FrameRefusal {
-  readonly code: "EPROTO" | "ETOOBIG";
+  /** The codec's, or with integrity on (A10): `ESEC` of its seal, and what kept that from being looked at. */
+  readonly code: "EPROTO" | "ETOOBIG" | "ESEC" | "EAUTH" | "EOVERLOAD";
   readonly message: string;
   /** The rule broken, such as `A3.3`. */
   readonly rule: string;

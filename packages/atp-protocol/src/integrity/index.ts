@@ -6,7 +6,8 @@
 export { canonicalJson } from "../codec/canonical.js";
 export { createNonceMemory, nonceOf, readNonce } from "./nonce.js";
 export type { NonceStore } from "./nonce.js";
-export { sealFrame, signedText, verifyFrame } from "./seal.js";
-export type { IntegrityFault, SealOptions, VerifyOptions } from "./seal.js";
+export { sha256Digest } from "./sha256.js";
+export { needsSeal, nonceFault, sealFault, sealFrame, sealFrameSync, signedText, verifyFrame } from "./seal.js";
+export type { IntegrityFault, SealFault, SealOptions, VerifyOptions } from "./seal.js";
 export { webDigest } from "./web-digest.js";
-export type { Digest } from "./web-digest.js";
+export type { Digest, SyncDigest } from "./web-digest.js";

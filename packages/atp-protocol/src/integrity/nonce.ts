@@ -6,10 +6,12 @@ const noncePattern = /^(\d{1,15})\.([A-Za-z0-9_-]{22,})$/;
 /** Remembers nonces of a principal. Shared by all routers that a frame could be replayed to. */
 export interface NonceStore {
   /**
-   * Records a nonce. `untilMs`: when it may be forgotten, in Unix milliseconds.
-   * @returns false when it was recorded before and not yet forgotten.
+   * Records a nonce. `untilMs`: when it may be forgotten, in Unix milliseconds. `owner`: the message that it came with, such as
+   * its session's epoch, stream and number. Sent again after a resume that message has the same nonce, and is let through to where
+   * its number is known (A10).
+   * @returns false when it was recorded before and not yet forgotten, unless by the same owner.
    */
-  record(principal: string, nonce: string, untilMs: number, nowMs: number): Promise<boolean> | boolean;
+  record(principal: string, nonce: string, untilMs: number, nowMs: number, owner?: string): Promise<boolean> | boolean;
 }
 
 /** A nonce: the time and at least 16 random bytes (A10). */
@@ -33,18 +35,20 @@ export function readNonce(nonce: string, nowMs: number): number | null {
  * @default maxEntries 1,000,000
  */
 export function createNonceMemory(maxEntries = 1_000_000): NonceStore {
-  const until = new Map<string, number>();
+  const known = new Map<string, { readonly until: number; readonly owner: string | undefined }>();
   return {
-    record(principal, nonce, untilMs, nowMs) {
+    record(principal, nonce, untilMs, nowMs, owner) {
       // Insertion order is close to expiry order; what is left behind goes on a later call.
-      for (const [key, expiry] of until) {
-        if (expiry >= nowMs) break;
-        until.delete(key);
+      for (const [key, { until }] of known) {
+        if (until >= nowMs) break;
+        known.delete(key);
       }
       const key = `${principal}\n${nonce}`;
-      if ((until.get(key) ?? -1) >= nowMs || until.size >= maxEntries) return false;
-      until.delete(key);
-      until.set(key, untilMs);
+      const before = known.get(key);
+      if (before !== undefined && before.until >= nowMs) return owner !== undefined && before.owner === owner;
+      if (known.size >= maxEntries) return false;
+      known.delete(key);
+      known.set(key, { until: untilMs, owner });
       return true;
     },
   };

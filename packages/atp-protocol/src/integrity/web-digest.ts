@@ -1,4 +1,12 @@
 /** The two hashes that integrity needs. Texts are hashed as UTF-8. */
+export interface SyncDigest {
+  /** SHA-256, in lower-case hex. */
+  sha256(text: string): string;
+  /** HMAC-SHA-256 under a key of raw bytes, in base64. */
+  hmacSha256(key: Uint8Array, text: string): string;
+}
+
+/** The same, where hashing may take its time. */
 export interface Digest {
   /** SHA-256, in lower-case hex. */
   sha256(text: string): Promise<string> | string;

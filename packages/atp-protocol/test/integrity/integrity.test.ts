@@ -5,10 +5,14 @@ import {
   canonicalJson,
   createNonceMemory,
   nonceOf,
+  sealFault,
   sealFrame,
+  sealFrameSync,
+  sha256Digest,
   verifyFrame,
   webDigest,
 } from "../../src/integrity/index.js";
+import { encodeFrame } from "../../src/index.js";
 import { syn } from "../support/pipe.js";
 
 const key = new Uint8Array(32).fill(7);
@@ -88,6 +92,53 @@ describe("integrity of frames", () => {
     expect(await verify(nowMs - 300_001)).toBe("nonce_time");
     expect(await verifyFrame(syn(), { digest, nowMs, nonces })).toBe("nonce_missing");
     expect(await verifyFrame(syn({ flags: ["ACK"] }), { digest, nowMs, nonces })).toBeNull();
+  });
+
+  it("A10 a message that is sent again after a resume has its nonce again, and another message has not", () => {
+    const store = createNonceMemory();
+    const record = (owner?: string) => store.record("alice", nonce, 10, 0, owner);
+    expect([record("e1/s1/2"), record("e1/s1/2"), record("e1/s1/3"), record("e2/s1/2"), record()]).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it("A10 hashes in the same turn as an independent implementation does", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: "grapheme", maxLength: 300 }),
+        fc.uint8Array({ maxLength: 150 }),
+        (text, secret) => {
+          expect(sha256Digest.sha256(text)).toBe(createHash("sha256").update(text).digest("hex"));
+          expect(sha256Digest.hmacSha256(secret, text)).toBe(
+            createHmac("sha256", secret).update(text).digest("base64"),
+          );
+        },
+      ),
+    );
+  });
+
+  it("A10 one seal, whether hashing takes its time or not", async () => {
+    const sealed = sealFrameSync(syn(), { digest: sha256Digest, key, nonce });
+    expect(sealed).toEqual(await sealFrame(syn(), { digest, key, nonce }));
+    expect(sealFault(sealed, { digest: sha256Digest, key })).toBeNull();
+    expect(sealFault({ ...sealed, ttl: 3 }, { digest: sha256Digest, key })).toBe("checksum");
+    expect(sealFault(syn(), { digest: sha256Digest, key })).toBe("signature_missing");
+    expect(sealFault(syn(), { digest: sha256Digest })).toBeNull();
+  });
+
+  it("A10 half a surrogate pair is signed as it arrives", async () => {
+    const half = syn({ payload: { type: "agent.request", content: { prompt: "a\ud800" } } });
+    const sealed = sealFrameSync(half, { digest: sha256Digest, key, nonce });
+    const arrived = JSON.parse(encodeFrame(sealed)) as typeof sealed;
+    expect(await verifyFrame(arrived, { digest, key, nowMs })).toBeNull();
+  });
+
+  it.each([[["ACK"]], [["HB"]]])("A10 %s needs no seal", (flags) => {
+    expect(sealFault(syn({ flags }), { digest: sha256Digest, key })).toBeNull();
   });
 
   it("A10 a full memory of nonces refuses rather than forgets", () => {

@@ -248,6 +248,23 @@ export const configSchema = z.strictObject({
   allow_tools: z.array(z.string()).optional(),
   memory: z.strictObject({ url: url.optional(), token: z.string().optional() }).optional(),
   auth: authConfig.optional(),
+  /** Signed frames (A10). */
+  integrity: z
+    .strictObject({
+      /** Refuse principals without a key. */
+      required: z.boolean().optional(),
+      /** A principal that has a key must sign with it. A file holds 32 bytes or more in base64. */
+      keys: z
+        .array(
+          z.strictObject({
+            tenant: z.string().min(1),
+            subject: z.string().min(1),
+            key_file: z.string().min(1),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
   learning: z
     .strictObject({
       mode: z.enum(["off", "observe", "apply"]).optional(),

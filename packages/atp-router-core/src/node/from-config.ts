@@ -11,6 +11,7 @@ import { grpcAdapter } from "./grpc-adapter.js";
 import { learningFromConfig } from "./learning-from-config.js";
 import type { GrpcAdapterOptions } from "./grpc-adapter.js";
 import { identityFromConfig } from "./identity-from-config.js";
+import { integrityFromConfig } from "./integrity-from-config.js";
 import { loadedPolicy, policyOf } from "./policy-from-config.js";
 import { sharedStores } from "./shared-stores.js";
 import type { RedisState } from "./shared-stores.js";
@@ -77,6 +78,7 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
   ];
   const memory = config.memoryUrl;
   const learning = learningFromConfig(file.learning);
+  const integrity = integrityFromConfig(file);
   const limits = file.limits === undefined ? undefined : limitsOf(file.limits);
   return {
     adapters,
@@ -97,6 +99,7 @@ export function routerConfig(config: ProcessConfig, observer?: Observer, warn?: 
     ...(limits === undefined ? {} : { limits }),
     ...(observer === undefined ? {} : { observer }),
     ...(file.server?.resume_url === undefined ? {} : { resumeUrl: file.server.resume_url }),
+    ...(integrity === undefined ? {} : { integrity }),
     ...(learning === undefined ? {} : { learning }),
     ...(file.tails === undefined ? {} : { tails: tailsFrom(file.tails) }),
   };

@@ -10,6 +10,7 @@ export { auditObserver } from "./audit-observer.js";
 export { readConfig } from "./config.js";
 export type { ConfigResult, ProcessConfig } from "./config.js";
 export type { ConfigFile } from "./config-schema.js";
+export { nodeDigest } from "./digest.js";
 export { portsFromConfig, routerConfig, routerFromConfig } from "./from-config.js";
 export type { AdapterWarning } from "./from-config.js";
 export { grpcAdapter } from "./grpc-adapter.js";

@@ -15,7 +15,7 @@ const START_MS = 2_000;
 export async function sharedStores(
   { redisUrl, file }: ProcessConfig,
   told?: RedisState,
-): Promise<Pick<RouterConfig, "ledger" | "replay" | "runs" | "learningStore">> {
+): Promise<Pick<RouterConfig, "ledger" | "replay" | "runs" | "nonces" | "learningStore">> {
   if (redisUrl === undefined) return {};
   const stores = await import("../redis/index.js").catch((cause: unknown) => {
     throw new Error("REDIS_URL needs the package ioredis: install it beside atp-router-core", { cause });
@@ -47,6 +47,8 @@ export async function sharedStores(
     ledger:
       budgets === "leased" ? stores.createLeasedLedgerStore({ shared: ledger, pressure: ledger.pressure }) : ledger,
     runs: stores.createRedisRunStore(named),
+    // Asked only where frames are signed.
+    nonces: stores.createRedisNonceStore(named),
     // Asked only where something is learned.
     learningStore: stores.createRedisLearningStore(named),
   };

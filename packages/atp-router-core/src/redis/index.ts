@@ -12,6 +12,8 @@ export { createLeasedLedgerStore } from "./leased-ledger.js";
 export type { LeasedLedgerOptions, LeasedLedgerStore, LeasePressure } from "./leased-ledger.js";
 export { createRedisLearningStore } from "./learning-store.js";
 export type { RedisLearningOptions } from "./learning-store.js";
+export { createRedisNonceStore } from "./nonce-store.js";
+export type { RedisNonceOptions } from "./nonce-store.js";
 export { createRedisRunStore } from "./run-store.js";
 export type { RedisRunOptions } from "./run-store.js";
 export { checkSchema, guardSchema, STORE_SCHEMA, StoreTooNew } from "./schema.js";

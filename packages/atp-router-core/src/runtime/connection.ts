@@ -1,9 +1,10 @@
 import { AtpError, closeCodes, decodeFrame, encodeFrame, payloadTypes } from "atp-protocol";
-import type { Decoded, HelloContent, Payload } from "atp-protocol";
+import type { Decoded, Frame, HelloContent, Payload } from "atp-protocol";
 import type { Principal } from "../model/index.js";
 import { StoreUnavailable } from "../ports/index.js";
 import type { Identified } from "../ports/index.js";
-import { createSession, TOKEN_BYTES } from "./session.js";
+import { createGate } from "./integrity-gate.js";
+import { createSession, INTEGRITY, TOKEN_BYTES } from "./session.js";
 import type { Line, Session } from "./session-port.js";
 import { grantOf, isSame } from "./grant.js";
 import type { Relay } from "./relay-guest.js";
@@ -27,21 +28,37 @@ export interface Connection extends SocketHandler {
 /** Takes a socket that opened. @param closed is told when the socket is gone */
 export function openConnection(
   tools: ConnectionTools,
-  socket: SocketPort,
+  ownSocket: SocketPort,
   info: SocketInfo,
   closed: (connection: Connection) => void,
 ): Connection {
-  const { clock } = tools;
+  const { clock, integrity } = tools;
   /** Undefined once a newer socket has the session. */
   let session: Session | undefined;
   /** Set while another router owns the session. */
   let relay: Relay | undefined;
   let label = "0";
+  /** The session that is relayed. */
+  let owned = "";
   let draining = false;
   /** Somebody is to show a token and has not yet. */
   let unknown = tools.needsToken;
   /** Made for a token that expires, or when a client sends another one. */
   let watch: TokenWatch | undefined;
+  /** Set while another router owns the session: what this router says by itself is sealed here. */
+  let seal: ((frame: Frame) => Frame) | undefined;
+  const gate =
+    integrity === undefined
+      ? undefined
+      : createGate({
+          integrity,
+          socket: ownSocket,
+          authenticate: () => tools.authenticate(info.credentials.token),
+          epoch: () => session?.id ?? owned,
+          pass: read,
+          maxBytes: tools.limits.max_frame_bytes,
+        });
+  const socket = gate?.socket ?? ownSocket;
 
   const line: Line = {
     socket,
@@ -49,6 +66,7 @@ export function openConnection(
     codec: info.codec,
     greet(hello) {
       const fresh = session;
+      gate?.held();
       if (fresh !== undefined) settle(() => known(hello, fresh), refused(fresh));
     },
     identify: (then, otherwise) =>
@@ -73,7 +91,7 @@ export function openConnection(
     const resumes = hello.capabilities.includes("resume");
     const shown = resumes ? hello.resume?.resume_token : undefined;
     const token = resumes ? tools.rng.hex(TOKEN_BYTES) : undefined;
-    return settled(whoSays(hello), ({ principal: who }) =>
+    return settled(speakerOf(hello), (who) =>
       settled(token === undefined ? "" : tools.hash(token), (tokenId) =>
         settled(shown === undefined ? "" : tools.hash(shown), (shownId) => {
           // The socket may have gone meanwhile.
@@ -82,13 +100,21 @@ export function openConnection(
           // A resume keeps the encoding: what is to be replayed is kept as it was encoded (A8.1).
           const older = found?.codec === info.codec ? found : undefined;
           const { shared } = tools;
-          if (older !== undefined) return take(older, { who, hello, token, tokenId, shownId }, fresh);
+          if (older !== undefined) return attach(older, { who, hello, token, tokenId, shownId }, fresh);
           if (shared !== undefined && token !== undefined)
             return elsewhere(shared, { who, hello, token, tokenId, shownId }, shown !== undefined, fresh);
           return fresh.grant(who, grantOf(tools, who, fresh.id, token, tokenId));
         }),
       ),
     );
+  }
+
+  /** Who said HELLO, once its seal is right. */
+  function speakerOf(hello: HelloContent): Principal | Promise<Principal> {
+    return settled(whoSays(hello), ({ principal }) => {
+      if (integrity !== undefined && hello.capabilities.includes(INTEGRITY)) seal = integrity.sealer(principal);
+      return settled(gate?.greeted(principal), () => principal);
+    });
   }
 
   /** Whom the HELLO's token or the header's names; both, when both are there (A2.3). */
@@ -137,6 +163,7 @@ export function openConnection(
       if (how === "opened") {
         if (session !== fresh) return;
         label = fresh.label();
+        owned = at.session;
         fresh.dispose();
         session = undefined;
         socket.setReading(true);
@@ -155,11 +182,16 @@ export function openConnection(
     const streams = await shared.lost(id, fresh.label(), hello.resume?.streams ?? []);
     await shared.publish(id, who, [shownId, tokenId]);
     if (session !== fresh) return;
-    const heir = createSession(tools, { id, principal: who, codec: info.codec });
+    const heir = createSession(tools, {
+      id,
+      principal: who,
+      codec: info.codec,
+      sealed: hello.capabilities.includes(INTEGRITY),
+    });
     tools.opened(heir);
     const at = clock.now();
     heir.step({ t: "session.adopt", at, sessionId: fresh.label(), capabilities: hello.capabilities, streams });
-    take(heir, asked, fresh);
+    attach(heir, asked, fresh);
   }
 
   function refused(fresh: Session): (error: unknown) => void {
@@ -185,21 +217,14 @@ export function openConnection(
   /** A word of this router's own; of a relayed session it does not go through the owner. */
   function say(payload: Payload): void {
     if (session !== undefined) session.step({ t: "stream.control", at: clock.now(), stream: null, payload });
-    else if (relay !== undefined)
-      socket.send(
-        (info.codec?.encode ?? encodeFrame)({
-          v: 1,
-          session_id: label,
-          stream_id: "0",
-          msg_seq: 1,
-          flags: ["CTRL"],
-          payload,
-        }),
-      );
+    else if (relay !== undefined) {
+      const frame: Frame = { v: 1, session_id: label, stream_id: "0", msg_seq: 1, flags: ["CTRL"], payload };
+      socket.send((info.codec?.encode ?? encodeFrame)(seal === undefined ? frame : seal(frame)));
+    }
   }
 
   /** This socket goes to the older session; the one that was made for it never was. */
-  function take(older: Session, asked: Asked, fresh: Session): void {
+  function attach(older: Session, asked: Asked, fresh: Session): void {
     const { who, hello, token, tokenId, shownId } = asked;
     if (!isSame(older.principal, who)) throw notYours();
     fresh.dispose();
@@ -223,15 +248,16 @@ export function openConnection(
     else relay?.push({ t: "frame", frame: decoded.frame, bytes });
   }
 
+  const take = gate === undefined ? read : (decoded: Decoded, bytes: number) => gate.take(decoded, bytes);
   const connection: Connection = {
     text(data) {
       if (session === undefined && relay === undefined) return;
-      if (info.codec === undefined) read(decodeFrame(data, unknown ? UNKNOWN_LIMITS : tools.limits), sizeOf(data));
-      else read(misplaced("text", "CBOR", "bytes"), sizeOf(data));
+      if (info.codec === undefined) take(decodeFrame(data, unknown ? UNKNOWN_LIMITS : tools.limits), sizeOf(data));
+      else take(misplaced("text", "CBOR", "bytes"), sizeOf(data));
     },
     binary(data) {
       const decoded = info.codec?.decode(data, unknown ? UNKNOWN_LIMITS : tools.limits);
-      read(decoded ?? misplaced("binary", "JSON", "text"), data.byteLength);
+      take(decoded ?? misplaced("binary", "JSON", "text"), data.byteLength);
     },
     alive() {
       if (session === undefined) relay?.push({ t: "alive" });

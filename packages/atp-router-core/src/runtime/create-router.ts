@@ -18,6 +18,7 @@ import { newHost, traceOf } from "./host.js";
 import type { Emit, StreamHost, StreamOutput } from "./host.js";
 import { exchanging, feedbackOf, learnedBy, learningOf } from "./learning.js";
 import { outerScopes } from "./outer-scopes.js";
+import { createIntegrity } from "./integrity.js";
 import { createLedgerDesk } from "./ledger-desk.js";
 import { createMemoryLedgerStore } from "./memory-ledger-store.js";
 import { perform } from "./performer.js";
@@ -257,6 +258,10 @@ export function createRouter(config: RouterConfig): Router {
     resumeUrl: config.resumeUrl,
     feedback: (key, content) => emit({ t: "feedback", at: clock.now(), key, word: feedbackOf(content) }),
     rng,
+    integrity:
+      config.integrity === undefined
+        ? undefined
+        : createIntegrity(config.integrity, { clock, rng, nonces: config.nonces }),
     hash,
     authenticate,
     needsToken: config.identity !== undefined,

@@ -3,6 +3,9 @@ import type { Principal } from "../model/index.js";
 import type { Identified } from "../ports/index.js";
 import type { Lease } from "./router.js";
 
+/** Core and secure (A13). Of level 3 the types for tools are not built. */
+const LEVELS: readonly number[] = [1, 2];
+
 /** Who a client is where nobody asks. */
 export const anyone: Identified = { principal: { tenant: "default", subject: "anonymous", roles: [] } };
 
@@ -24,7 +27,7 @@ export function grantOf(
   return {
     epoch,
     server,
-    levels: [1],
+    levels: LEVELS,
     lease,
     ...(resumeUrl === undefined ? {} : { resumeUrl }),
     principal: { tenant: who.tenant, sub: who.subject },

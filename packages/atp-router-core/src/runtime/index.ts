@@ -24,3 +24,4 @@ export type {
 export { CBOR_SUBPROTOCOL, JSON_SUBPROTOCOL } from "./socket.js";
 export type { SocketHandler, SocketInfo, SocketPort, WireCodec } from "./socket.js";
 export { systemClock, systemRng } from "./system.js";
+export type { IntegrityConfig } from "./integrity.js";

@@ -1,4 +1,5 @@
 import type { ErrorContent, Payload, Qos, Window, WireLimits } from "atp-protocol";
+import type { NonceStore } from "atp-protocol/integrity";
 import type { ReplayStore } from "atp-protocol/replay";
 import type { LaneState, PoolState } from "../lanes/index.js";
 import type { AdapterStatus, Lane, Limits, Principal, Route, TailsOptions } from "../model/index.js";
@@ -21,6 +22,7 @@ import type { Redactor } from "../policy/redact.js";
 import type { AnswerCacheConfig } from "./answer-cache.js";
 import type { Period } from "../money/index.js";
 import type { BudgetsView } from "./budget-view.js";
+import type { IntegrityConfig } from "./integrity.js";
 import type { Learned, LearningConfig } from "./learning.js";
 import type { SocketHandler, SocketInfo, SocketPort } from "./socket.js";
 
@@ -128,6 +130,10 @@ export interface RouterConfig {
   readonly rng?: Rng;
   /** SHA-256 of a text as hexadecimal text: resume tokens are kept as hashes only. @default the platform's Web Crypto */
   readonly hash?: (text: string) => string | Promise<string>;
+  /** Signed frames (A10). @default off */
+  readonly integrity?: IntegrityConfig;
+  /** Where the nonces of signed frames are remembered: shared by all routers that a frame could be sent to again. @default this router's memory */
+  readonly nonces?: NonceStore;
   readonly server?: { readonly name: string; readonly version: string };
   /**
    * What routers share so that a client may resume at any of them (A9.3).

@@ -52,6 +52,8 @@ export interface Session {
 /** A session whose router is lost, with what its endpoint is then given to adopt (A9.3). */
 export interface Heir {
   readonly codec: WireCodec | undefined;
+  /** Its client wants what it gets sealed (A10). */
+  readonly sealed: boolean;
   readonly id: string;
   readonly principal: Principal;
 }
@@ -59,6 +61,8 @@ export interface Heir {
 /** A stream that parted from its session, to be one of its own (A9.2). */
 export interface Parted {
   readonly codec: WireCodec | undefined;
+  /** As {@link Heir.sealed}. */
+  readonly sealed: boolean;
   readonly principal: Principal;
   readonly ref: StreamRef;
   readonly key: StreamKey;

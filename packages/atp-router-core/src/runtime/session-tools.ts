@@ -2,6 +2,7 @@ import type { Frame, StreamRef, WireLimits } from "atp-protocol";
 import type { Limits, Principal } from "../model/index.js";
 import type { Clock, Identified, Observer, Rng } from "../ports/index.js";
 import type { StreamKey } from "../stream/index.js";
+import type { Integrity } from "./integrity.js";
 import type { Emit, StreamOutput } from "./host.js";
 import type { ParseOptions } from "./request.js";
 import type { Lease } from "./router.js";
@@ -50,6 +51,8 @@ export interface SessionTools {
   /** Where clients go when this router drains; absent: to the address that they know. */
   readonly resumeUrl: string | undefined;
   readonly rng: Rng;
+  /** Absent: frames are neither sealed nor looked at for a seal (A10). */
+  readonly integrity: Integrity | undefined;
   /** Absent: nobody else knows of our sessions. */
   readonly shared: SharedSessions | undefined;
   /** SHA-256 as hexadecimal text. */

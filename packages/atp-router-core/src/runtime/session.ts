@@ -14,6 +14,9 @@ import type { Heir, Line, Parted, Session } from "./session-port.js";
 
 /** What this router can do beyond the core (A2.1). */
 const CAPABILITIES: readonly string[] = ["resume", "credit", "fragments"];
+/** The capability of a router and a client that sign what they send (A10). */
+export const INTEGRITY = "integrity";
+const SEALED_CAPABILITIES: readonly string[] = [...CAPABILITIES, INTEGRITY];
 
 /** Random bytes of an epoch and of a resume token. */
 const EPOCH_BYTES = 12;
@@ -22,12 +25,13 @@ export const TOKEN_BYTES = 32;
 /** Makes the session of a socket that has just opened, of a stream that parted from another one, or a lost router. */
 export function createSession(tools: SessionTools, origin: Line | Parted | Heir): Session {
   const id = "id" in origin ? origin.id : tools.rng.hex(EPOCH_BYTES);
-  const { clock, emit } = tools;
+  const { clock, emit, integrity } = tools;
+  const encode = origin.codec?.encode ?? encodeRouterFrame;
   const endpoint: Endpoint = createEndpoint({
     role: "router",
     limits: tools.limits,
-    capabilities: CAPABILITIES,
-    encode: origin.codec?.encode ?? encodeRouterFrame,
+    capabilities: integrity === undefined ? CAPABILITIES : SEALED_CAPABILITIES,
+    encode: integrity === undefined ? encode : (frame) => encode(seal === undefined ? frame : seal(frame)),
     sizeOf,
     shared: tools.shared !== undefined,
   });
@@ -43,6 +47,9 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
   /** The client said HELLO. */
   let label = "0";
   let rich = line === undefined;
+  /** The client wants what it gets sealed (A10); how, once it is known whose key that is. */
+  let sealed = "sealed" in origin && origin.sealed;
+  let seal: ((frame: Frame) => Frame) | undefined;
   /** Tokens stand by which another socket may take this session over. */
   let resumable = false;
   let detachedAt = line === undefined ? clock.now() : undefined;
@@ -60,6 +67,12 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       session: (limits) => tools.setSessionLimits(id, limits),
       stream: (ref, limits) => toStream(ref, (key) => emit({ t: "client.window", at: clock.now(), key, limits })),
     }));
+
+  function sealFor(capabilities: readonly string[] | undefined): void {
+    sealed = capabilities?.includes(INTEGRITY) ?? sealed;
+    seal = sealed && principal !== undefined ? integrity?.sealer(principal) : undefined;
+  }
+  if (sealed) sealFor(undefined);
 
   const pending: EndpointEffect[] = [];
   let performing = false;
@@ -109,6 +122,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       case "hello":
         rich = true;
         label = effect.sessionId;
+        sealed = effect.hello.capabilities.includes(INTEGRITY);
         line?.greet(effect.hello);
         return;
       case "tokens":
@@ -245,7 +259,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
     keys.delete(stream);
     ceilings?.forget(stream);
     if (key === undefined || principal === undefined) return;
-    const next = createSession(tools, { codec: origin.codec, principal, ref: stream, key, parcel, tokenId });
+    const next = createSession(tools, { codec: origin.codec, principal, ref: stream, key, parcel, tokenId, sealed });
     // Nobody was lost: it goes on, whatever it does on a disconnect.
     emit({ t: "outbox.room", at: clock.now(), key });
     tools.opened(next);
@@ -309,6 +323,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
     label: () => label,
     grant(who, grant) {
       principal = who;
+      if (integrity !== undefined) sealFor(undefined);
       step({ t: "hello.granted", at: clock.now(), grant });
     },
     attach(next, hello, grant, shownTokenId) {
@@ -321,6 +336,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       }
       line = next;
       detachedAt = undefined;
+      if (integrity !== undefined) sealFor(hello.capabilities);
       step({ t: "session.attach", at, hello, grant, shownTokenId });
     },
     left(code, reason) {

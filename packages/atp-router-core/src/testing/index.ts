@@ -10,6 +10,7 @@ export type { MakeLedgerStore, TestTools } from "./ledger-compliance.js";
 export { learningStoreCompliance } from "./learning-compliance.js";
 export { connectMemorySocket } from "./memory-socket.js";
 export type { MemorySocket } from "./memory-socket.js";
+export { nonceStoreCompliance } from "./nonce-compliance.js";
 export { runStoreCompliance } from "./run-compliance.js";
 export type { RunStoreHarness } from "./run-compliance.js";
 export { readerOf } from "./reader.js";
