@@ -120,6 +120,6 @@ describe("a signing client", () => {
       .final()
       .catch(() => undefined);
     expect(integrity({ key }).codecs.map(({ subprotocol }) => subprotocol)).toEqual(["atp.v1+json"]);
-    w.client.close();
+    void w.client.close();
   });
 });

@@ -4,7 +4,8 @@ import type { Principal } from "../model/index.js";
 import { StoreUnavailable } from "../ports/index.js";
 import type { Identified } from "../ports/index.js";
 import { createGate } from "./integrity-gate.js";
-import { createSession, INTEGRITY, TOKEN_BYTES } from "./session.js";
+import { createSession, TOKEN_BYTES } from "./session.js";
+import { wantsSeal } from "./session-seal.js";
 import type { Line, Session } from "./session-port.js";
 import { grantOf, isSame } from "./grant.js";
 import type { Relay } from "./relay-guest.js";
@@ -112,7 +113,7 @@ export function openConnection(
   /** Who said HELLO, once its seal is right. */
   function speakerOf(hello: HelloContent): Principal | Promise<Principal> {
     return settled(whoSays(hello), ({ principal }) => {
-      if (integrity !== undefined && hello.capabilities.includes(INTEGRITY)) seal = integrity.sealer(principal);
+      if (integrity !== undefined && wantsSeal(hello.capabilities)) seal = integrity.sealer(principal);
       return settled(gate?.greeted(principal), () => principal);
     });
   }
@@ -186,7 +187,7 @@ export function openConnection(
       id,
       principal: who,
       codec: info.codec,
-      sealed: hello.capabilities.includes(INTEGRITY),
+      sealed: wantsSeal(hello.capabilities),
     });
     tools.opened(heir);
     const at = clock.now();

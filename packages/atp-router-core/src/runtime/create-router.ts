@@ -55,7 +55,6 @@ export function createRouter(config: RouterConfig): Router {
   const hosts = new Map<StreamKey, StreamHost>();
   const connections = new Set<Connection>();
   const sessions = createSessions(limits.memoryBudgetBytes);
-  const hash = config.hash ?? ((text: string) => webDigest().sha256(text));
   const salt = rng.hex(8);
   const learning = config.learning === undefined ? undefined : learningOf(config.learning, salt);
   const tails = tailsOf(config.tails);
@@ -152,11 +151,10 @@ export function createRouter(config: RouterConfig): Router {
         ? { ...asked, strategy: route.strategy }
         : asked;
     const window = fromWindow(o.frame.window, lowest(o.sessionLimits, route?.budget ?? {}));
-    const { ref } = o;
     const output = o.dryRun ? o.output : sharing.share(o, task, principal, qos, toWindow(window));
     if (!(output instanceof Promise)) return begin(output);
     // Other routers are asked first: meanwhile it is on no list but that of `sharing`.
-    output.then(begin).catch((error: unknown) => o.output.end(ref, refusal(error)));
+    output.then(begin).catch((error: unknown) => o.output.end(o.ref, refusal(error)));
 
     function begin(output: StreamOutput | undefined): void {
       if (output !== undefined) start(o, task, principal, qos, window, route, output);
@@ -258,11 +256,8 @@ export function createRouter(config: RouterConfig): Router {
     resumeUrl: config.resumeUrl,
     feedback: (key, content) => emit({ t: "feedback", at: clock.now(), key, word: feedbackOf(content) }),
     rng,
-    integrity:
-      config.integrity === undefined
-        ? undefined
-        : createIntegrity(config.integrity, { clock, rng, nonces: config.nonces }),
-    hash,
+    integrity: createIntegrity(config, clock, rng),
+    hash: config.hash ?? ((text) => webDigest().sha256(text)),
     authenticate,
     needsToken: config.identity !== undefined,
     open,

@@ -45,7 +45,7 @@ export function createGate({ integrity, socket, authenticate, epoch, pass, maxBy
   /** Its seal can be looked at when its principal is known. */
   let hello: Frame | undefined;
   let busy = false;
-  let waiting: Item[] = [];
+  const waiting: Item[] = [];
   let waitingBytes = 0;
   let paused = false;
   let wanted = true;

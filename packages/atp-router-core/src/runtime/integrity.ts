@@ -1,9 +1,10 @@
 import { AtpError } from "atp-protocol";
 import type { Frame, FrameRefusal } from "atp-protocol";
 import { createNonceMemory, needsSeal, nonceFault, nonceOf, sealFault, sealFrameSync } from "atp-protocol/integrity";
-import type { IntegrityFault, NonceStore, SyncDigest } from "atp-protocol/integrity";
+import type { IntegrityFault, SyncDigest } from "atp-protocol/integrity";
 import type { Principal } from "../model/index.js";
 import type { Clock, Rng } from "../ports/index.js";
+import type { RouterConfig } from "./router.js";
 import { settled } from "./settle.js";
 
 /** Integrity of frames (A10): whose frames are signed, and by what. */
@@ -40,11 +41,14 @@ const wrong: Readonly<Record<IntegrityFault | "no_key", string>> = {
   no_key: "Frames must be signed here, and this principal has no key. Ask the operator for one.",
 };
 
-/** Makes a router's side of A10. @param nonces shared by all routers that a frame could be sent to again */
+/** Makes a router's side of A10, where it is configured. */
 export function createIntegrity(
-  { digest, keyOf, required = false }: IntegrityConfig,
-  { clock, rng, nonces = createNonceMemory() }: { clock: Clock; rng: Rng; nonces?: NonceStore | undefined },
-): Integrity {
+  { integrity, nonces = createNonceMemory() }: Pick<RouterConfig, "integrity" | "nonces">,
+  clock: Clock,
+  rng: Rng,
+): Integrity | undefined {
+  if (integrity === undefined) return undefined;
+  const { digest, keyOf, required = false } = integrity;
   const random = (): Uint8Array =>
     Uint8Array.from(
       { length: NONCE_BYTES },

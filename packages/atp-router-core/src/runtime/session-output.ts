@@ -58,3 +58,10 @@ export function unaskedInput(): Payload {
     content: new AtpError("EPROTO", message, { details: { rule: "A4" } }).toContent(),
   };
 }
+
+/** A refusal before anything was asked: an RST with a bill of zeros (A11). */
+export function refusedEnd(stream: StreamRef, error: AtpError, at: number): EndpointEvent {
+  const telemetry = { tokens: 0, usd: 0, latency_ms: 0, in_tokens: 0, out_tokens: 0, adapters: [] };
+  const payload = { type: payloadTypes.error, content: error.toContent() };
+  return { t: "stream.end", at, stream, flag: "RST", payload, telemetry };
+}

@@ -1,4 +1,4 @@
-import { AtpError, createEndpoint, encodeRouterFrame, payloadTypes } from "atp-protocol";
+import { AtpError, createEndpoint, payloadTypes } from "atp-protocol";
 import type { Endpoint, EndpointEffect, EndpointEvent, Frame, StreamRef } from "atp-protocol";
 import type { Principal } from "../model/index.js";
 import type { StreamKey } from "../stream/index.js";
@@ -6,17 +6,12 @@ import type { StreamOutput } from "./host.js";
 import type { ParseOptions } from "./request.js";
 import { createCeilings } from "./session-ceilings.js";
 import type { Ceilings } from "./session-ceilings.js";
-import { streamOutput, unaskedInput } from "./session-output.js";
+import { refusedEnd, streamOutput, unaskedInput } from "./session-output.js";
+import { sessionSeal } from "./session-seal.js";
 import type { SessionTools } from "./session-tools.js";
 import { settle, settled } from "./settle.js";
 import { sizeOf } from "./size-of.js";
 import type { Heir, Line, Parted, Session } from "./session-port.js";
-
-/** What this router can do beyond the core (A2.1). */
-const CAPABILITIES: readonly string[] = ["resume", "credit", "fragments"];
-/** The capability of a router and a client that sign what they send (A10). */
-export const INTEGRITY = "integrity";
-const SEALED_CAPABILITIES: readonly string[] = [...CAPABILITIES, INTEGRITY];
 
 /** Random bytes of an epoch and of a resume token. */
 const EPOCH_BYTES = 12;
@@ -26,12 +21,12 @@ export const TOKEN_BYTES = 32;
 export function createSession(tools: SessionTools, origin: Line | Parted | Heir): Session {
   const id = "id" in origin ? origin.id : tools.rng.hex(EPOCH_BYTES);
   const { clock, emit, integrity } = tools;
-  const encode = origin.codec?.encode ?? encodeRouterFrame;
+  const seal = sessionSeal(integrity, origin.codec, "sealed" in origin && origin.sealed);
   const endpoint: Endpoint = createEndpoint({
     role: "router",
     limits: tools.limits,
-    capabilities: integrity === undefined ? CAPABILITIES : SEALED_CAPABILITIES,
-    encode: integrity === undefined ? encode : (frame) => encode(seal === undefined ? frame : seal(frame)),
+    capabilities: seal.capabilities,
+    encode: seal.encode,
     sizeOf,
     shared: tools.shared !== undefined,
   });
@@ -44,12 +39,10 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
   let expiresAt: number | undefined;
   let line = "socket" in origin ? origin : undefined;
   let principal = "principal" in origin ? origin.principal : undefined;
+  if (principal !== undefined) seal.known(principal);
   /** The client said HELLO. */
   let label = "0";
   let rich = line === undefined;
-  /** The client wants what it gets sealed (A10); how, once it is known whose key that is. */
-  let sealed = "sealed" in origin && origin.sealed;
-  let seal: ((frame: Frame) => Frame) | undefined;
   /** Tokens stand by which another socket may take this session over. */
   let resumable = false;
   let detachedAt = line === undefined ? clock.now() : undefined;
@@ -67,12 +60,6 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       session: (limits) => tools.setSessionLimits(id, limits),
       stream: (ref, limits) => toStream(ref, (key) => emit({ t: "client.window", at: clock.now(), key, limits })),
     }));
-
-  function sealFor(capabilities: readonly string[] | undefined): void {
-    sealed = capabilities?.includes(INTEGRITY) ?? sealed;
-    seal = sealed && principal !== undefined ? integrity?.sealer(principal) : undefined;
-  }
-  if (sealed) sealFor(undefined);
 
   const pending: EndpointEffect[] = [];
   let performing = false;
@@ -122,7 +109,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       case "hello":
         rich = true;
         label = effect.sessionId;
-        sealed = effect.hello.capabilities.includes(INTEGRITY);
+        seal.announced(effect.hello.capabilities);
         line?.greet(effect.hello);
         return;
       case "tokens":
@@ -185,13 +172,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
         partFrom(effect);
         return;
       // A stream that has a reader again goes on as it was; the rest is the client's side.
-      case "stream.attached":
-      case "stream.inputEnded":
-      case "welcome":
-      case "stream.accepted":
-      case "stream.ended":
-      case "stream.cut":
-        return;
+      default:
     }
   }
 
@@ -259,7 +240,15 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
     keys.delete(stream);
     ceilings?.forget(stream);
     if (key === undefined || principal === undefined) return;
-    const next = createSession(tools, { codec: origin.codec, principal, ref: stream, key, parcel, tokenId, sealed });
+    const next = createSession(tools, {
+      codec: origin.codec,
+      principal,
+      ref: stream,
+      key,
+      parcel,
+      tokenId,
+      sealed: seal.sealed,
+    });
     // Nobody was lost: it goes on, whatever it does on a disconnect.
     emit({ t: "outbox.room", at: clock.now(), key });
     tools.opened(next);
@@ -267,17 +256,8 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
     next.step({ t: "session.restore", at: clock.now(), parcel, tokenId });
   }
 
-  /** A refusal before anything was asked: an RST with a bill of zeros (A11). */
   function refuse(ref: StreamRef, error: AtpError): void {
-    const telemetry = { tokens: 0, usd: 0, latency_ms: 0, in_tokens: 0, out_tokens: 0, adapters: [] };
-    step({
-      t: "stream.end",
-      at: clock.now(),
-      stream: ref,
-      flag: "RST",
-      payload: { type: payloadTypes.error, content: error.toContent() },
-      telemetry,
-    });
+    step(refusedEnd(ref, error, clock.now()));
   }
 
   function control(ref: StreamRef | null, payload: { type: string; content: unknown }): void {
@@ -323,7 +303,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
     label: () => label,
     grant(who, grant) {
       principal = who;
-      if (integrity !== undefined) sealFor(undefined);
+      seal.known(who);
       step({ t: "hello.granted", at: clock.now(), grant });
     },
     attach(next, hello, grant, shownTokenId) {
@@ -336,7 +316,8 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       }
       line = next;
       detachedAt = undefined;
-      if (integrity !== undefined) sealFor(hello.capabilities);
+      seal.announced(hello.capabilities);
+      if (principal !== undefined) seal.known(principal);
       step({ t: "session.attach", at, hello, grant, shownTokenId });
     },
     left(code, reason) {

@@ -60,7 +60,7 @@ auth:
         .stream("hello")
         .final()
         .catch((thrown: unknown) => thrown);
-      client.close();
+      void client.close();
       return isAtpError(error) ? error.code : error;
     };
     // Without adapters the answer is that there is none: it got as far as that.
