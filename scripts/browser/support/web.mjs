@@ -43,8 +43,12 @@ export async function startWeb(args = []) {
   };
 }
 
-/** Serves adapters that say a piece at a fixed rate. @returns their addresses, and the way to end them */
+/**
+ * Serves adapters that say a piece at a fixed rate. `seconds`, how long each talks, is a number or tells it by the talker.
+ * @returns their addresses, and the way to end them
+ */
 export async function startTalkers(count, { perSecond, seconds, piece, answer }) {
+  const piecesOf = (i) => Math.round(perSecond * (typeof seconds === "function" ? seconds(i) : seconds));
   const served = await Promise.all(
     Array.from({ length: count }, (_, i) =>
       serveAdapter(
@@ -53,10 +57,10 @@ export async function startTalkers(count, { perSecond, seconds, piece, answer })
           prices: { inUsdMicrosPerMtok: 100_000, outUsdMicrosPerMtok: 400_000 },
           maxParallel: 8,
           // A piece is at most 100 bytes; a token 4 of them.
-          estimate: () => ({ inTokens: 20, outTokens: perSecond * seconds * 20, p95Tokens: perSecond * seconds * 25 }),
+          estimate: () => ({ inTokens: 20, outTokens: piecesOf(i) * 20, p95Tokens: piecesOf(i) * 25 }),
           async *stream(_request, { signal }) {
             const began = performance.now();
-            for (let n = 0; n < perSecond * seconds; n++) {
+            for (let n = 0; n < piecesOf(i); n++) {
               // By the clock, not by the wait before: a late timer must not lower the rate.
               const wait = began + (n * 1_000) / perSecond - performance.now();
               if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));

@@ -1,7 +1,12 @@
 import type { ReactElement } from "react";
 import { Bar } from "../bar.js";
+import { DataTable } from "../data-table.js";
+import type { Row } from "../data-table.js";
 import { count, percent, time } from "../format.js";
 import { useLanes } from "./use-lanes.js";
+import type { LanesReport } from "./use-lanes.js";
+
+const columns = ["Lane", "Weight", "Queued", "Running", "Granted", "Shed", "Oldest waits"];
 
 /** The router's load: what waits and what runs in each lane, and at each adapter. */
 export function LanesView(): ReactElement {
@@ -26,34 +31,7 @@ export function LanesView(): ReactElement {
               text={`${count(report.running)} of ${count(report.slots)}`}
             />
             <p className="quiet">{percent(report.admitted_share)} of what comes is let in.</p>
-            <div className="scroll" tabIndex={0} role="region" aria-label="Lanes">
-              <table>
-                <thead>
-                  <tr>
-                    {["Lane", "Weight", "Queued", "Running", "Granted", "Shed", "Oldest waits"].map((title) => (
-                      <th key={title} scope="col">
-                        {title}
-                      </th>
-                    ))}
-                  </tr>
-                </thead>
-                <tbody>
-                  {Object.entries(report.lanes).map(([name, lane]) => (
-                    <tr key={name}>
-                      <th scope="row">
-                        <span className={`chip ${name}`}>{name}</span>
-                      </th>
-                      <td>{lane.weight}</td>
-                      <td>{count(lane.queued)}</td>
-                      <td>{count(lane.running)}</td>
-                      <td>{count(lane.granted)}</td>
-                      <td>{count(lane.shed)}</td>
-                      <td>{time(lane.oldest_wait_ms)}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <DataTable label="Lanes" columns={columns} rows={rowsOf(report)} />
           </section>
           <section className="card" aria-labelledby="adapters-title">
             <h2 id="adapters-title">Adapters</h2>
@@ -71,4 +49,19 @@ export function LanesView(): ReactElement {
       )}
     </div>
   );
+}
+
+function rowsOf({ lanes }: LanesReport): readonly Row[] {
+  return Object.entries(lanes).map(([name, lane]) => ({
+    key: name,
+    head: <span className={`chip ${name}`}>{name}</span>,
+    cells: [
+      lane.weight,
+      count(lane.queued),
+      count(lane.running),
+      count(lane.granted),
+      count(lane.shed),
+      time(lane.oldest_wait_ms),
+    ],
+  }));
 }

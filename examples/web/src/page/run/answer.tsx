@@ -28,7 +28,9 @@ export const Answer = memo(function Answer({
       {consensus !== undefined && <Citations evidence={consensus.evidence} />}
       {consensus !== undefined && consensus.dissent.length > 0 && (
         <details>
-          <summary>{consensus.dissent.length} other answers</summary>
+          <summary>
+            {consensus.dissent.length === 1 ? "Another answer" : `${consensus.dissent.length} other answers`}
+          </summary>
           {consensus.dissent.map(({ adapters, answer: other, weight }) => (
             <blockquote key={adapters.join()}>
               <p className="text">{other}</p>

@@ -1,4 +1,4 @@
-import type { FinalResult, PlanContent } from "atp-client";
+import type { ConsensusContent, FinalResult, PlanContent } from "atp-client";
 
 /** Where one call of the plan stands. */
 export type CallState = "waiting" | "speaking" | "chosen" | "agrees" | "differs" | "ended" | "unused";
@@ -19,29 +19,36 @@ export function slotName(adapter: string, sample: number): string {
   return sample === 0 ? adapter : `${adapter}#${sample}`;
 }
 
-/** The state of each call of a plan, by its slot; also of those that spoke and are in no plan. */
+/**
+ * The state of each call of a plan, by its slot; also of those that spoke and are in no plan.
+ * @param soFar the consensus that was told last: who has part in it has ended
+ */
 export function callStates(
   plan: PlanContent | undefined,
   texts: Readonly<Record<string, string>>,
+  soFar: Partial<ConsensusContent> | undefined,
   final: FinalResult | undefined,
   isRunning: boolean,
 ): ReadonlyMap<string, CallState> {
   const planned = plan?.rungs.flat().map(({ adapter, sample }) => slotName(adapter, sample)) ?? [];
   const states = new Map<string, CallState>();
   for (const slot of new Set([...planned, ...Object.keys(texts)])) {
-    states.set(slot, stateOf(slot, (texts[slot] ?? "") !== "", final, isRunning));
+    states.set(slot, stateOf(slot, (texts[slot] ?? "") !== "", final?.consensus ?? soFar, final, isRunning));
   }
   return states;
 }
 
-function stateOf(slot: string, hasSpoken: boolean, final: FinalResult | undefined, isRunning: boolean): CallState {
-  if (final === undefined) {
-    if (isRunning) return hasSpoken ? "speaking" : "waiting";
-    return hasSpoken ? "ended" : "unused";
-  }
+function stateOf(
+  slot: string,
+  hasSpoken: boolean,
+  consensus: Partial<ConsensusContent> | undefined,
+  final: FinalResult | undefined,
+  isRunning: boolean,
+): CallState {
   const is = (name: string): boolean => name === slot;
-  if (final.adapter !== undefined && is(final.adapter)) return "chosen";
-  if (final.consensus?.support.some(is) === true) return "agrees";
-  if (final.consensus?.dissent.some(({ adapters }) => adapters.some(is)) === true) return "differs";
-  return hasSpoken ? "ended" : "unused";
+  if (final?.adapter !== undefined && is(final.adapter)) return "chosen";
+  if (consensus?.support?.some(is) === true) return "agrees";
+  if (consensus?.dissent?.some(({ adapters }) => adapters.some(is)) === true) return "differs";
+  if (!isRunning) return hasSpoken ? "ended" : "unused";
+  return hasSpoken ? "speaking" : "waiting";
 }

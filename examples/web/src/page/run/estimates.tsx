@@ -1,45 +1,32 @@
 import { memo } from "react";
 import type { ReactElement } from "react";
 import type { PlanContent } from "atp-client";
+import { DataTable } from "../data-table.js";
 import { count, dollars, percent } from "../format.js";
+
+const columns = ["Adapter", "Status", "Tokens", "95 %", "Price", "Confidence"];
 
 /** What each adapter quoted before anything was spent. */
 export const Estimates = memo(function Estimates({ plan }: { readonly plan: PlanContent }): ReactElement {
+  const rows = plan.candidates.map(({ adapter, status, estimate, failure }) => ({
+    key: adapter,
+    head: adapter,
+    title: failure?.message,
+    cells:
+      estimate === undefined
+        ? [status, failure?.kind ?? "no estimate", "–", "–", "–"]
+        : [
+            status,
+            count(estimate.in_tokens + estimate.out_tokens),
+            estimate.p95_tokens === undefined ? "–" : count(estimate.p95_tokens),
+            dollars(estimate.usd_micros),
+            percent(estimate.confidence),
+          ],
+  }));
   return (
     <section className="card" aria-labelledby="estimates-title">
       <h2 id="estimates-title">Estimates</h2>
-      <div className="scroll" tabIndex={0} role="region" aria-label="Table of estimates">
-        <table data-testid="estimates">
-          <thead>
-            <tr>
-              <th scope="col">Adapter</th>
-              <th scope="col">Status</th>
-              <th scope="col">Tokens</th>
-              <th scope="col">95 %</th>
-              <th scope="col">Price</th>
-              <th scope="col">Confidence</th>
-            </tr>
-          </thead>
-          <tbody>
-            {plan.candidates.map(({ adapter, status, estimate, failure }) => (
-              <tr key={adapter}>
-                <th scope="row">{adapter}</th>
-                <td>{status}</td>
-                {estimate === undefined ? (
-                  <td colSpan={4}>{failure?.message ?? "no estimate"}</td>
-                ) : (
-                  <>
-                    <td>{count(estimate.in_tokens + estimate.out_tokens)}</td>
-                    <td>{estimate.p95_tokens === undefined ? "–" : count(estimate.p95_tokens)}</td>
-                    <td>{dollars(estimate.usd_micros)}</td>
-                    <td>{percent(estimate.confidence)}</td>
-                  </>
-                )}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable label="Table of estimates" columns={columns} rows={rows} testId="estimates" />
     </section>
   );
 });

@@ -1,11 +1,12 @@
 import { memo, useMemo } from "react";
 import type { ReactElement } from "react";
 import type { PlanContent } from "atp-client";
-import { stateWords } from "./call-state.js";
+import { slotName, stateWords } from "./call-state.js";
 import type { CallState } from "./call-state.js";
-import { boxHeight, boxWidth, layOut } from "./plan-layout.js";
+import { boxHeight, layOut } from "./plan-layout.js";
+import { useNarrow } from "./use-narrow.js";
 
-/** The plan as a graph: rungs from left to right; what runs is lit. Screen readers get the same as a list. */
+/** The plan as a graph: rungs from left to right, or from top to bottom; what runs is lit. Screen readers get the same as a list. */
 export function PlanGraph(props: {
   readonly plan: PlanContent;
   readonly states: ReadonlyMap<string, CallState>;
@@ -24,7 +25,8 @@ const Graph = memo(function Graph({
   readonly told: string;
   readonly isDone: boolean;
 }): ReactElement {
-  const layout = useMemo(() => layOut(plan), [plan]);
+  const isNarrow = useNarrow();
+  const layout = useMemo(() => layOut(plan, isNarrow), [plan, isNarrow]);
   const states = new Map(JSON.parse(told) as readonly [string, CallState][]);
   const stateOf = (id: string): CallState => states.get(id) ?? "waiting";
   const size = { width: layout.width + 4, height: layout.height + 4 };
@@ -39,7 +41,7 @@ const Graph = memo(function Graph({
             const state = kind === "call" ? stateOf(id) : isDone ? "chosen" : "waiting";
             return (
               <g key={`${kind} ${id}`} className={`node ${kind} ${state}`} transform={`translate(${x} ${y})`}>
-                <rect width={boxWidth} height={boxHeight} rx="8" />
+                <rect width={layout.boxWidth} height={boxHeight} rx="8" />
                 <text x="12" y="19">
                   {title.length > 21 ? `${title.slice(0, 20)}…` : title}
                 </text>
@@ -51,10 +53,13 @@ const Graph = memo(function Graph({
           })}
         </svg>
       </div>
-      <ol className="hidden">
+      <ol className="hidden" aria-label="Rungs of the plan">
         {plan.rungs.map((rung, i) => (
           <li key={i}>
-            {rung.map(({ adapter, sample }) => `${adapter} ${sample}: ${stateWords[stateOf(adapter)]}`).join(", ")}
+            {rung
+              .map(({ adapter, sample }) => slotName(adapter, sample))
+              .map((slot) => `${slot}: ${stateWords[stateOf(slot)]}`)
+              .join(", ")}
           </li>
         ))}
       </ol>

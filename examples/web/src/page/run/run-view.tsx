@@ -1,5 +1,6 @@
 import { useCallback } from "react";
 import type { ReactElement } from "react";
+import type { ConsensusContent } from "atp-client";
 import { useAtpStream } from "atp-client/react";
 import { Agreement } from "./agreement.js";
 import { Answer } from "./answer.js";
@@ -14,6 +15,7 @@ import type { Question } from "./question.js";
 import { Reasons } from "./reasons.js";
 import { RunStatus } from "./run-status.js";
 import { callStates } from "./call-state.js";
+import { spendingOf } from "./spending.js";
 import { WindowBars } from "./window-bars.js";
 
 /** Told of a run at most this often: fast enough to read along, and slow enough to leave the page free. */
@@ -28,8 +30,9 @@ export function RunView(): ReactElement {
   const onCancel = useCallback(() => {
     cancel("cancelled on the page");
   }, [cancel]);
-  const states = callStates(plan, texts, final, isRunning);
-  const speaking = [...states].flatMap(([slot, state]) => (state === "speaking" ? [slot] : [])).join(" ");
+  const soFar = (view.provisional?.content as { consensus?: Partial<ConsensusContent> } | undefined)?.consensus;
+  const states = callStates(plan, texts, soFar, final, isRunning);
+  const spending = spendingOf(plan, texts, states, usage);
   return (
     <div className="run">
       <AskForm isRunning={isRunning} onAsk={onAsk} onCancel={onCancel} onWindow={updateWindow} />
@@ -46,12 +49,12 @@ export function RunView(): ReactElement {
           <Partials texts={texts} states={states} />
           <div className="columns">
             <Agreement run={view.run} final={final} plan={plan} />
-            <WindowBars ceilings={view.ceilings} left={view.left} usage={usage} plan={plan} running={speaking} />
+            <WindowBars ceilings={view.ceilings} left={view.left} spending={spending} />
           </div>
-          <Estimates plan={plan} />
         </>
       )}
-      {usage !== undefined && <Bill usage={usage} />}
+      {(plan !== undefined || usage !== undefined) && <Bill spending={spending} usage={usage} plan={plan} />}
+      {plan !== undefined && <Estimates plan={plan} />}
     </div>
   );
 }
