@@ -9,6 +9,7 @@ import { progress } from "../harness/report.js";
 import { burst, type Mode, paced } from "../router/modes.js";
 import { startProduct } from "../router/product.js";
 import { throughRouter } from "../router/rounds.js";
+import { allTelemetry, startCollector } from "../stack/telemetry.js";
 import { Inspector } from "./inspector.js";
 import { memoryTaken, table, timeTaken } from "./table.js";
 
@@ -18,6 +19,7 @@ runBench(async () => {
       mode: { type: "string", default: "burst" },
       top: { type: "string", default: "40" },
       memory: { type: "boolean", default: false },
+      telemetry: { type: "boolean", default: false },
     },
   });
   const mode: Mode | undefined = [burst, paced].find(({ name }) => name === values.mode);
@@ -25,14 +27,21 @@ runBench(async () => {
   if (mode === undefined) throw new Error(`no mode "${values.mode}": burst or paced`);
   if (!Number.isSafeInteger(rows) || rows < 1) throw new Error(`--top ${values.top} is no number of rows`);
 
-  const logFile = join(mkdtempSync(join(tmpdir(), "atp-profile-")), "router.log");
+  const folder = mkdtempSync(join(tmpdir(), "atp-profile-"));
+  const logFile = join(folder, "router.log");
+  const collector = values.telemetry ? await startCollector() : undefined;
   const running: Running[] = [];
   try {
     const adapter = await startChild("dist/bench-adapter.js");
     running.push(adapter);
     const load = await startChild("dist/bench-load.js");
     running.push(load);
-    const router = await startProduct({ adapterPort: adapter.port, logFile, nodeOptions: ["--inspect=127.0.0.1:0"] });
+    const router = await startProduct({
+      adapterPort: adapter.port,
+      logFile,
+      nodeOptions: ["--inspect=127.0.0.1:0"],
+      ...(collector === undefined ? {} : allTelemetry(collector.endpoint, folder)),
+    });
     running.push(router);
     const variant = throughRouter("router", load, router);
     progress("warming up");
@@ -53,5 +62,6 @@ runBench(async () => {
     inspector.close();
   } finally {
     await Promise.all(running.map((one) => one.stop()));
+    collector?.close();
   }
 });

@@ -6,7 +6,7 @@ import { type Controlled, startChild } from "../harness/children.js";
 import { progress } from "../harness/report.js";
 import { ratio, type Spread, spread } from "../harness/stats.js";
 import { burst, paced, single } from "../router/modes.js";
-import { checkProduct, startProduct } from "../router/product.js";
+import { checkProduct, type ProductOptions, startProduct } from "../router/product.js";
 import { inTurn, mirrored, throughRouter, Turns } from "../router/rounds.js";
 
 /** CPU of the router with telemetry over that without, and what came at the collector. */
@@ -52,30 +52,58 @@ async function patientLoad(): Promise<Controlled & { readonly repeated: number }
   };
 }
 
-/**
- * On: traces of every request and metrics over OTLP, the audit log, decision records. Both log at info and serve `/metrics`, as every
- * router does. The collector is a process of its own kind, this one: it takes what comes and counts it.
- */
-export async function telemetryCost(adapter: Controlled, folder: string, rounds: number): Promise<TelemetryCost> {
+/** Takes every export and counts it. */
+export interface Collector {
+  readonly exports: number;
+  readonly endpoint: string;
+  close(): void;
+}
+
+/** An OTLP collector that keeps nothing. */
+export async function startCollector(): Promise<Collector> {
   let exports = 0;
-  const collector = createServer((request, response) => {
+  const server = createServer((request, response) => {
     request.resume().on("end", () => {
       exports++;
       response.setHeader("content-type", "application/json");
       response.end("{}");
     });
   });
-  await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve));
-  const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
-  const off = await startProduct({ adapterPort: adapter.port, logFile: join(folder, "off.log") });
-  const on = await startProduct({
-    adapterPort: adapter.port,
-    logFile: join(folder, "on.log"),
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    get exports() {
+      return exports;
+    },
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** All of a router's telemetry: traces of every request and metrics over OTLP, the audit log, decision records. */
+export function allTelemetry(endpoint: string, folder: string): Pick<ProductOptions, "env" | "config"> {
+  return {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint },
     config: {
       telemetry: { sample_ratio: 1, audit: { file: join(folder, "audit.jsonl") } },
       learning: { mode: "off", records_file: join(folder, "records.jsonl") },
     },
+  };
+}
+
+/**
+ * On: {@link allTelemetry}. Both log at info and serve `/metrics`, as every
+ * router does. The collector is this process.
+ */
+export async function telemetryCost(adapter: Controlled, folder: string, rounds: number): Promise<TelemetryCost> {
+  const collector = await startCollector();
+  const off = await startProduct({ adapterPort: adapter.port, logFile: join(folder, "off.log") });
+  const on = await startProduct({
+    adapterPort: adapter.port,
+    logFile: join(folder, "on.log"),
+    ...allTelemetry(collector.endpoint, folder),
   });
   const load = await patientLoad();
   try {
@@ -105,10 +133,9 @@ export async function telemetryCost(adapter: Controlled, folder: string, rounds:
       turns.has(mode, withIt) && turns.has(mode, without)
         ? ratio(turns.values(mode, withIt, "routerCpuMs", without), turns.values(mode, without, "routerCpuMs", withIt))
         : spread([Number.NaN]);
-    return { burst: of(burst), paced: of(paced), exports, repeated: load.repeated };
+    return { burst: of(burst), paced: of(paced), exports: collector.exports, repeated: load.repeated };
   } finally {
     await Promise.all([off.stop(), on.stop(), load.stop()]);
     collector.close();
-    collector.closeAllConnections();
   }
 }

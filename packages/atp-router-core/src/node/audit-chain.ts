@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { canonicalJson } from "atp-protocol/integrity";
@@ -21,10 +21,9 @@ export type AuditRecord = AuditEvent & {
 /** What the first record follows. */
 export const GENESIS = "0".repeat(64);
 
-/** The hash of a record that has none yet. */
-export function hashOf(record: Readonly<Record<string, unknown>>, key: string | undefined): string {
-  const text = canonicalJson(record);
-  return (key === undefined ? createHash("sha256") : createHmac("sha256", key)).update(text).digest("hex");
+/** The hash of a record that has none yet. @param text the record as canonical JSON */
+export function hashOfText(text: string, key: string | undefined): string {
+  return key === undefined ? hash("sha256", text, "hex") : createHmac("sha256", key).update(text).digest("hex");
 }
 
 /** What a verifier found. */
@@ -64,12 +63,13 @@ export async function verifyAuditLog(file: string, options: VerifyAuditOptions =
     torn = false;
     if (record.seq !== seq + 1) return { ok: false, line, reason: `has number ${record.seq} after ${seq}` };
     if (record.prev !== head) return { ok: false, line, reason: "does not follow the record before" };
-    const { hash, ...rest } = record;
-    if (hashOf(rest, options.key) !== hash) return { ok: false, line, reason: "was changed, or its key is another" };
+    const { hash: told, ...rest } = record;
+    if (hashOfText(canonicalJson(rest), options.key) !== told)
+      return { ok: false, line, reason: "was changed, or its key is another" };
     seq = record.seq;
-    head = hash;
+    head = told;
     if (record.event === "log.gap") lost += Number(record["lost"] ?? 0);
-    if (hash === options.expect) seen = true;
+    if (told === options.expect) seen = true;
   }
   if (torn) return { ok: false, line, reason: "is a half line at the end" };
   if (!seen) return { ok: false, line, reason: "the expected record is not in the log: it was cut off or replaced" };

@@ -1,7 +1,9 @@
 import { closeSync, createWriteStream, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import type { Writable } from "node:stream";
-import { GENESIS, hashOf } from "./audit-chain.js";
+import { canonicalJson } from "atp-protocol/integrity";
+import { GENESIS, hashOfText } from "./audit-chain.js";
 import type { AuditEvent, AuditRecord } from "./audit-chain.js";
+import { lineSink } from "./line-sink.js";
 
 /** Options of {@link openAuditLog}. */
 export interface AuditLogOptions {
@@ -43,9 +45,9 @@ export function openAuditLog(options: AuditLogOptions): AuditLog {
   const { file, key, maxWaiting = 10_000, wall = Date.now } = options;
   const last = existsSync(file) ? lastRecord(file) : undefined;
   const sink = options.sink ?? createWriteStream(file, { flags: "a", mode: 0o600 });
+  const out = lineSink(sink);
   let seq = last?.seq ?? 0;
   let head = last?.head ?? GENESIS;
-  let waiting = 0;
   let unsaid = 0;
   let lost = 0;
   let failed = false;
@@ -56,17 +58,17 @@ export function openAuditLog(options: AuditLogOptions): AuditLog {
 
   function write(event: AuditEvent, prefix = ""): void {
     const record = { ...event, seq: seq + 1, at: new Date(wall()).toISOString(), prev: head };
-    const hash = hashOf(record, key);
+    // What is hashed is what is written: the hash is its last member.
+    const text = canonicalJson(record);
+    head = hashOfText(text, key);
     seq++;
-    head = hash;
-    waiting++;
-    sink.write(`${prefix}${JSON.stringify({ ...record, hash })}\n`, () => waiting--);
+    out.write(`${prefix}${text.slice(0, -1)},"hash":"${head}"}\n`);
   }
 
   if (last?.torn === true) write({ event: "log.recovered" }, "\n");
   return {
     append(event) {
-      if (failed || waiting >= maxWaiting) {
+      if (failed || out.waiting >= maxWaiting) {
         lost++;
         unsaid++;
         return;
@@ -83,7 +85,7 @@ export function openAuditLog(options: AuditLogOptions): AuditLog {
     get head() {
       return head;
     },
-    close: () => new Promise((resolve) => sink.end(() => resolve())),
+    close: () => out.close(),
   };
 }
 

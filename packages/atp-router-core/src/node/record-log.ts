@@ -1,7 +1,8 @@
 import { createWriteStream } from "node:fs";
 import type { Observer } from "../ports/index.js";
+import { lineSink } from "./line-sink.js";
 
-/** Bytes that may wait for the disk; past it records are dropped and counted, never a stream held up. */
+/** Characters that may wait for the disk; past it records are dropped and counted, never a stream held up. */
 const MAX_WAITING = 4 * 1_048_576;
 
 /** Writes decision records, one JSON line each. */
@@ -15,6 +16,7 @@ export interface RecordLog {
 /** A log of decision records in a file, appended. Prompts stand in it as a hash, answers not at all. */
 export function recordLog(path: string, onError: (error: Error) => void): RecordLog {
   const file = createWriteStream(path, { flags: "a" });
+  const out = lineSink(file);
   let dropped = 0;
   let broken = false;
   file.on("error", (error) => {
@@ -25,16 +27,16 @@ export function recordLog(path: string, onError: (error: Error) => void): Record
     observer: {
       observe(o) {
         if (o.t !== "stream.decision") return;
-        if (broken || file.writableLength > MAX_WAITING) {
+        if (broken || out.waitingChars > MAX_WAITING) {
           dropped++;
           return;
         }
-        file.write(`${JSON.stringify({ key: o.key, tenant: o.tenant, ...o.record })}\n`);
+        out.write(`${JSON.stringify({ key: o.key, tenant: o.tenant, ...o.record })}\n`);
       },
     },
     get dropped() {
       return dropped;
     },
-    close: () => new Promise((resolve) => (broken ? resolve() : file.end(() => resolve()))),
+    close: () => out.close(),
   };
 }
