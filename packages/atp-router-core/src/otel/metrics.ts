@@ -34,7 +34,13 @@ export function otelMetrics(options: OtelMetricsOptions = {}): Observer {
     advice: { explicitBucketBoundaries: TOKENS },
   });
   const streams = meter.createHistogram("atp.stream.duration", { description: "From the SYN to the end.", ...seconds });
-  const spent = meter.createCounter("atp.spent", { unit: "{micro_usd}", description: "What calls cost." });
+  // Added up here, and told when it is asked for.
+  const spentBy = new Map<string, number>();
+  meter
+    .createObservableCounter("atp.spent", { unit: "{micro_usd}", description: "What calls cost." })
+    .addCallback((result) => {
+      for (const [adapter, usdMicros] of spentBy) result.observe(usdMicros, { [names.adapter]: adapter });
+    });
   const denials = meter.createCounter("atp.policy.denials", { description: "Requests that policy denied." });
   const violations = meter.createCounter("atp.violations", { description: "Frames that were refused." });
 
@@ -53,7 +59,7 @@ export function otelMetrics(options: OtelMetricsOptions = {}): Observer {
       if (a.ttfp_ms !== undefined) first.record(a.ttfp_ms / 1_000, call);
       if (a.in_tokens > 0) usage.record(a.in_tokens, { ...call, [names.tokenType]: "input" });
       if (a.out_tokens > 0) usage.record(a.out_tokens, { ...call, [names.tokenType]: "output" });
-      if (a.usd > 0) spent.add(a.usd, { [names.adapter]: a.name });
+      if (a.usd > 0) spentBy.set(a.name, (spentBy.get(a.name) ?? 0) + a.usd);
     }
   }
 

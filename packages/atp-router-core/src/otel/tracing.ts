@@ -58,14 +58,16 @@ class OtelStream implements StreamTrace {
 
   call({ operation, adapter, model, attempt, maxOutputTokens }: CallStart): ReturnType<StreamTrace["call"]> {
     const attributes: Attributes = {
-      [names.operation]: operation === "chat" ? "chat" : "estimate",
+      [names.operation]: operation,
       [names.provider]: PROVIDER,
       [names.adapter]: adapter,
-      [names.requestModel]: model ?? adapter,
-      [names.attempt]: attempt,
     };
-    if (maxOutputTokens !== undefined) attributes[names.maxTokens] = maxOutputTokens;
-    if (operation === "chat") attributes[names.stream] = true;
+    if (operation === "chat") {
+      attributes[names.requestModel] = model ?? adapter;
+      attributes[names.stream] = true;
+      if (maxOutputTokens !== undefined) attributes[names.maxTokens] = maxOutputTokens;
+      if (attempt > 0) attributes[names.attempt] = attempt;
+    }
     const span = this.tracer.startSpan(
       `${operation} ${model ?? adapter}`,
       { kind: SpanKind.CLIENT, attributes },
@@ -81,20 +83,21 @@ class OtelStream implements StreamTrace {
 
   end(outcome: string, t: Parameters<StreamTrace["end"]>[1], captured: boolean): void {
     const { span } = this;
+    // What was there from the start, and what is 0, is not said: each attribute costs its making and its sending.
     if (span.isRecording()) {
-      span.setAttributes({
+      const attributes: Attributes = {
         [names.outcome]: outcome,
-        [names.strategy]: t.strategy ?? this.start.strategy,
         [names.inputTokens]: t.in_tokens ?? 0,
         [names.outputTokens]: t.out_tokens ?? 0,
         [names.usdMicros]: t.usd,
-        [names.queueMs]: t.queue_ms ?? 0,
-        [names.escalations]: t.escalations ?? 0,
-        ...(t.agreement === undefined ? {} : { [names.agreement]: t.agreement }),
-        ...(this.captureContent && captured
-          ? { [names.inputMessages]: this.start.promptJson.slice(0, MAX_CAPTURED) }
-          : {}),
-      });
+      };
+      if (t.strategy !== undefined && t.strategy !== this.start.strategy) attributes[names.strategy] = t.strategy;
+      if ((t.queue_ms ?? 0) > 0) attributes[names.queueMs] = t.queue_ms;
+      if ((t.escalations ?? 0) > 0) attributes[names.escalations] = t.escalations;
+      if (t.agreement !== undefined) attributes[names.agreement] = t.agreement;
+      if (this.captureContent && captured)
+        attributes[names.inputMessages] = this.start.promptJson.slice(0, MAX_CAPTURED);
+      span.setAttributes(attributes);
     }
     finish(span, outcome === "final" ? {} : { error: outcome });
   }
