@@ -68,7 +68,8 @@ const benches = {
     builds: ["atp-bench...", "@atp-examples/router..."],
   },
   profile: {
-    about: "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory] [--telemetry]",
+    about:
+      "where the router's CPU goes, by function and by file: profile [--mode burst|paced] [--top 40] [--memory] [--telemetry]",
     builds: ["atp-bench...", "@atp-examples/router..."],
   },
 };
