@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { lineSink } from "../../src/node/line-sink.js";
 
 /** A disk that ends each write when it is told to. */
-function disk(): { readonly sink: Writable; readonly pieces: string[]; done(error?: Error): void } {
+function disk(): { readonly sink: Writable; readonly pieces: string[]; readonly done: (error?: Error) => void } {
   const pieces: string[] = [];
   let end: ((error?: Error) => void) | undefined;
   const sink = new Writable({
