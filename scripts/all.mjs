@@ -13,6 +13,8 @@ const steps = [
   ["build", join(root, "node_modules/.bin/turbo"), ["run", "build", "--output-logs=errors-only"]],
   ["packages", "npm", ["run", "pack-check", "--silent"]],
   ["unused code", "npm", ["run", "unused", "--silent"]],
+  ["size of the client", "npm", ["run", "size", "--silent"]],
+  ["pages in a browser", "npm", ["run", "test:browser", "--silent"]],
   ["tests", "npm", ["test", "--silent"]],
 ];
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, pictures, startTalkers, startWeb } from "./support/web.mjs";
 
 export const name = "page-figures";
+export const alone = true;
 
 const adapters = 8;
 const perSecond = 50;

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { root, run } from "../../lib.mjs";
+import { buildOnce } from "./web.mjs";
 
 const folder = join(root, "examples/nextjs");
 const env = { NEXT_TELEMETRY_DISABLED: "1" };
@@ -14,8 +15,7 @@ export async function buildNext() {
     const { code, output } = await run(command, args, { ...options, quiet: true });
     if (code !== 0) throw new Error(`${what} ended with ${code}:\n${output.slice(-4_000)}`);
   };
-  const turbo = join(root, "node_modules/.bin/turbo");
-  await step("building the client", turbo, ["run", "build", "--output-logs=errors-only", "--filter=atp-client..."]);
+  await buildOnce();
   const quick = ["--no-audit", "--no-fund", "--prefer-offline"];
   await step("npm ci", "npm", ["ci", ...quick], { cwd: folder });
   await step("next build", join(folder, "node_modules/.bin/next"), ["build"], { cwd: folder, env });

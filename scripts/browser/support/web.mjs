@@ -13,15 +13,23 @@ mkdirSync(pictures, { recursive: true });
 
 let built;
 
+/** Builds what the suites start and install, once for all of them. */
+export async function buildOnce() {
+  const programs = ["web", "router", "adapter-librarian", "adapter-persona"].map((name) => `@atp-examples/${name}...`);
+  const turbo = (task, filters) =>
+    run(join(root, "node_modules/.bin/turbo"), [
+      "run",
+      task,
+      "--output-logs=errors-only",
+      ...filters.map((filter) => `--filter=${filter}`),
+    ]);
+  built ??= (async () => [await turbo("build:js", programs), await turbo("build", ["atp-client..."])])();
+  if ((await built).some(({ code }) => code !== 0)) throw new Error("the programs could not be built");
+}
+
 /** Starts the page's server with its router. @returns the addresses of both, and the way to end them */
 export async function startWeb(args = []) {
-  built ??= run(join(root, "node_modules/.bin/turbo"), [
-    "run",
-    "build:js",
-    "--output-logs=errors-only",
-    ...["web", "router", "adapter-librarian", "adapter-persona"].map((name) => `--filter=@atp-examples/${name}...`),
-  ]);
-  if ((await built).code !== 0) throw new Error("the page could not be built");
+  await buildOnce();
   const child = spawn(process.execPath, [join(root, "examples/web/dist/main.js"), ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
