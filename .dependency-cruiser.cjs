@@ -84,7 +84,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "(/dist/|/gen/|\\.test\\.ts$|tsup\\.config\\.ts$|bench/baselines|/test/)" },
+    exclude: { path: "(^examples/nextjs/|/dist/|/gen/|\\.test\\.ts$|tsup\\.config\\.ts$|bench/baselines|/test/)" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.base.json" },
     enhancedResolveOptions: {
