@@ -35,31 +35,30 @@ export async function runTrace(trace: Trace, line: Line, options: TraceOptions):
 
 class TraceRun {
   readonly #saved = new Map<string, unknown>();
-  readonly #observer: RouterObserver | ClientObserver;
+  /** One for each socket; a socket that resumes the session of another takes its observer. */
+  readonly #observers = new Map<number, RouterObserver | ClientObserver>();
   readonly #told: Extract<Output, { readonly told: string }>[] = [];
 
   constructor(
     readonly trace: Trace,
     readonly line: Line,
     readonly options: TraceOptions,
-  ) {
-    this.#observer = trace.side === "router" ? new RouterObserver() : new ClientObserver();
-  }
+  ) {}
 
   async begin(): Promise<void> {
     const { begin = "hello", capabilities = [], side, start } = this.trace;
     if (begin === "nothing") return;
-    await this.#connect({});
+    await this.#connect(1, {});
     if (begin === "naive") return;
     if (side === "client") {
       const hello = { stream_id: "0", flags: ["CTRL"], payload: { type: "control.hello" } };
-      await this.#expect(hello, [], {});
-      await this.#send(JSON.stringify(welcomeFrame(capabilities, (start?.["welcome"] ?? {}) as Bag)));
+      await this.#expect(1, hello, [], {});
+      await this.#send(1, JSON.stringify(welcomeFrame(capabilities, (start?.["welcome"] ?? {}) as Bag)));
       return;
     }
-    await this.#send(JSON.stringify(helloFrame(capabilities, this.options.token)));
+    await this.#send(1, JSON.stringify(helloFrame(capabilities, this.options.token)));
     const save = { token: "/payload/content/resume_token", epoch: "/payload/content/epoch" };
-    const frame = await this.#expect({ payload: { type: "control.welcome" } }, [], save);
+    const frame = await this.#expect(1, { payload: { type: "control.welcome" } }, [], save);
     const announced = (frame.payload?.content?.["capabilities"] ?? []) as readonly string[];
     const missing = capabilities.find((name) => !announced.includes(name));
     if (missing !== undefined) throw new Skip(`the router does not announce ${missing}`);
@@ -68,19 +67,21 @@ class TraceRun {
   async step(step: Step, i: number): Promise<void> {
     this.#saved.set("i", i);
     const { live } = this.options;
+    const { socket = 1 } = step;
     const skip = step.skip ?? this.trace.skip ?? USUALLY_SKIPPED;
-    if (step.connect !== undefined) await this.#connect(step.connect);
-    else if (step.send !== undefined) await this.#send(JSON.stringify(frameOf(filled(step.send, this.#saved) as Bag)));
+    if (step.connect !== undefined) await this.#connect(socket, step.connect);
+    else if (step.send !== undefined)
+      await this.#send(socket, JSON.stringify(frameOf(filled(step.send, this.#saved) as Bag)));
     else if (step.text !== undefined)
-      await this.#send(typeof step.text === "string" ? step.text : step.text.repeat.repeat(step.text.times));
+      await this.#send(socket, typeof step.text === "string" ? step.text : step.text.repeat.repeat(step.text.times));
     else if (step.bytes !== undefined) {
       const { opcode, hex, times = 1 } = step.bytes;
-      await this.line.bytes(opcode === "text" ? 1 : 2, Buffer.from(hex.repeat(times), "hex"));
-    } else if (step.expect !== undefined) await this.#expect(step.expect, skip, step.save ?? {});
-    else if (step.until !== undefined) await this.#until(step.until, step.save ?? {});
-    else if (step.closed !== undefined) await this.#closed(step.closed);
-    else if (step.quiet !== undefined) await this.#quiet(skip);
-    else if (step.drop !== undefined) await this.line.drop(step.drop);
+      await this.line.bytes(socket, opcode === "text" ? 1 : 2, Buffer.from(hex.repeat(times), "hex"));
+    } else if (step.expect !== undefined) await this.#expect(socket, step.expect, skip, step.save ?? {});
+    else if (step.until !== undefined) await this.#until(socket, step.until, step.save ?? {});
+    else if (step.closed !== undefined) await this.#closed(socket, step.closed);
+    else if (step.quiet !== undefined) await this.#quiet(socket, skip);
+    else if (step.drop !== undefined) await this.line.drop(socket, step.drop);
     else if (step.advance !== undefined) await this.line.advance(step.advance);
     else if (live) return;
     // A live router's adapters speak by themselves, and its program tells nothing.
@@ -92,21 +93,27 @@ class TraceRun {
 
   /** What still comes must keep the rules of all frames too. */
   async finish(): Promise<void> {
-    for (const output of await this.line.rest()) this.#read(output);
+    for (const socket of this.#observers.keys())
+      for (const output of await this.line.rest(socket)) this.#read(socket, output);
   }
 
-  async #connect(options: Step["connect"] & object): Promise<void> {
-    this.#observer.connected();
-    await this.line.connect(options);
+  async #connect(socket: number, options: Step["connect"] & object): Promise<void> {
+    const from = options.resumes ?? socket;
+    const observer =
+      this.#observers.get(from) ?? (this.trace.side === "router" ? new RouterObserver() : new ClientObserver());
+    this.#observers.delete(from);
+    this.#observers.set(socket, observer);
+    observer.connected();
+    await this.line.connect(socket, options);
   }
 
-  async #send(text: string): Promise<void> {
-    this.#observer.sent(text);
-    await this.line.send(text);
+  async #send(socket: number, text: string): Promise<void> {
+    this.#observers.get(socket)?.sent(text);
+    await this.line.send(socket, text);
   }
 
   /** Reads one output; frames go through the observer, news are kept for `told`. */
-  #read(output: Output): Seen | null {
+  #read(socket: number, output: Output): Seen | null {
     if ("told" in output) {
       this.#told.push(output);
       return null;
@@ -118,25 +125,30 @@ class TraceRun {
     } catch {
       throw new Failure(`what was sent is not JSON: ${output.frame.slice(0, 80)}`, "A3.3-2");
     }
-    this.#observer.came(frame, output.frame);
+    this.#observers.get(socket)?.came(frame, output.frame);
     return frame;
   }
 
   /** The next frame, or the end of what comes. */
-  async #nextFrame(asked: unknown): Promise<Seen> {
+  async #nextFrame(socket: number, asked: unknown): Promise<Seen> {
     for (;;) {
-      const output = await this.line.next();
+      const output = await this.line.next(socket);
       if (output === null) throw new Failure(`nothing came where ${JSON.stringify(asked)} must`);
       if (!("told" in output) && "close" in output)
         throw new Failure(`closed with ${output.close} where ${JSON.stringify(asked)} must come`);
-      const frame = this.#read(output);
+      const frame = this.#read(socket, output);
       if (frame !== null) return frame;
     }
   }
 
-  async #expect(pattern: Bag, skip: readonly string[], save: Readonly<Record<string, string>>): Promise<Seen> {
+  async #expect(
+    socket: number,
+    pattern: Bag,
+    skip: readonly string[],
+    save: Readonly<Record<string, string>>,
+  ): Promise<Seen> {
     for (;;) {
-      const frame = await this.#nextFrame(pattern);
+      const frame = await this.#nextFrame(socket, pattern);
       const found = mismatch(pattern, frame, this.#saved);
       if (found === null) {
         this.#save(frame, save);
@@ -146,9 +158,9 @@ class TraceRun {
     }
   }
 
-  async #until(pattern: Bag, save: Readonly<Record<string, string>>): Promise<void> {
+  async #until(socket: number, pattern: Bag, save: Readonly<Record<string, string>>): Promise<void> {
     for (;;) {
-      const frame = await this.#nextFrame(pattern);
+      const frame = await this.#nextFrame(socket, pattern);
       if (mismatch(pattern, frame, this.#saved) !== null) continue;
       this.#save(frame, save);
       return;
@@ -162,14 +174,14 @@ class TraceRun {
     }
   }
 
-  async #closed(codes: number | readonly number[]): Promise<void> {
+  async #closed(socket: number, codes: number | readonly number[]): Promise<void> {
     const asked = typeof codes === "number" ? [codes] : codes;
     for (;;) {
-      const output = await this.line.next();
+      const output = await this.line.next(socket);
       if (output === null)
         throw new Failure(`the socket stays open, where it must be closed with ${asked.join(" or ")}`);
       if ("told" in output || !("close" in output)) {
-        this.#read(output);
+        this.#read(socket, output);
         continue;
       }
       if (!asked.includes(output.close)) throw new Failure(`closed with ${output.close}, not ${asked.join(" or ")}`);
@@ -177,21 +189,21 @@ class TraceRun {
     }
   }
 
-  async #quiet(skip: readonly string[]): Promise<void> {
-    for (const output of await this.line.rest()) {
+  async #quiet(socket: number, skip: readonly string[]): Promise<void> {
+    for (const output of await this.line.rest(socket)) {
       if (!("told" in output) && "close" in output)
         throw new Failure(`closed with ${output.close}, where nothing may happen`);
-      const frame = this.#read(output);
+      const frame = this.#read(socket, output);
       if (frame !== null && !skip.includes(kindOf(frame)))
         throw new Failure(`${JSON.stringify(frame).slice(0, 300)} came where nothing may`);
     }
   }
 
   async #drainNews(): Promise<void> {
-    const rest = await this.line.rest();
+    const rest = await this.line.rest(1);
     const frames = rest.filter((output) => !("told" in output));
     for (const output of rest) if ("told" in output) this.#told.push(output);
-    for (const output of frames.reverse()) this.line.unread(output);
+    for (const output of frames.reverse()) this.line.unread(1, output);
   }
 
   async #news(pattern: Bag & { readonly told: string }): Promise<void> {

@@ -12,8 +12,13 @@ export interface ConnectOptions {
 
 /** One step of a session. Exactly one of the first members says what it is. */
 export interface Step {
-  /** A new socket to the testee. */
-  readonly connect?: ConnectOptions;
+  /** Which socket it is about. @default 1 */
+  readonly socket?: number;
+  /** A new socket to the testee, beside those with another number. */
+  readonly connect?: ConnectOptions & {
+    /** The session of that socket goes on here: its frames are held to what came there. From here on that one is only waited for. */
+    readonly resumes?: number;
+  };
   /** A frame to the testee: members that every frame has may be left out. */
   readonly send?: Bag;
   /** A text to the testee as it stands, or a repeated unit. */
@@ -54,7 +59,7 @@ export interface Trace {
   readonly rules: readonly string[];
   /** Capabilities that must be in force; a testee that does not announce one skips the trace. */
   readonly capabilities?: readonly string[];
-  /** What the testee needs beyond its side: `auth`. */
+  /** What the testee needs beyond its side: `auth`, `sockets` (more than one at once). */
   readonly needs?: readonly string[];
   /** Members of the request `start`. */
   readonly start?: Bag;

@@ -34,7 +34,7 @@ function bending(
     const bent = bend(frame, memory);
     if (bent === null) return [];
     const frames = bent === undefined ? [frame] : Array.isArray(bent) ? bent : [bent];
-    return frames.map((each) => ({ frame: JSON.stringify(each) }));
+    return frames.map((each) => ({ ...output, frame: JSON.stringify(each) }));
   });
 }
 
@@ -77,6 +77,9 @@ const isEnd = (frame: Bent): boolean => frame.flags.includes("FIN") || frame.fla
 
 /** Peers that each break one rule. */
 export const brokenPeers: readonly BrokenPeer[] = [
+  outputs("a router that leaves a session two sockets", /newest-attachment-wins: .*4409/, (output) =>
+    "close" in output && output["close"] === 4409 ? [] : [output],
+  ),
   bending("a router that leaves numbers out", /A5\.1-3/, (frame) =>
     isPartial(frame) && frame.msg_seq > 2 ? { ...frame, msg_seq: frame.msg_seq + 1 } : undefined,
   ),

@@ -1,13 +1,14 @@
 import type { Line } from "../line.js";
 import { Failure, Skip } from "../result.js";
 import type { Output } from "../testee/protocol.js";
+import type { ConnectOptions } from "../trace-data.js";
 import { openWebSocket, type RawWebSocket } from "./web-socket.js";
 
 /** How long a live router has for what must come, in milliseconds. */
 const WAIT_MS = 8_000;
 
-/** A line to a running router. Nothing is waited for by time but what must come and does not. */
-export class LiveLine implements Line {
+/** One socket to a running router. */
+class LiveSocket {
   readonly #queue: Output[] = [];
   #socket: RawWebSocket | null = null;
   #wake: (() => void) | null = null;
@@ -20,9 +21,7 @@ export class LiveLine implements Line {
     readonly token: string | undefined,
   ) {}
 
-  async connect(options: Parameters<Line["connect"]>[0]): Promise<void> {
-    this.#socket?.destroy();
-    this.#queue.length = 0;
+  async connect(options: ConnectOptions): Promise<void> {
     this.#socket = await openWebSocket(
       this.url,
       { subprotocols: ["atp.v1+json"], ...options, token: options.origin === undefined ? this.token : undefined },
@@ -42,29 +41,21 @@ export class LiveLine implements Line {
     this.#wake?.();
   }
 
-  async send(text: string): Promise<void> {
+  send(text: string): void {
     const named = /"session_id":"([A-Za-z0-9._:-]+)"/.exec(text)?.[1];
     if (named !== undefined && !text.includes('"SYN"')) this.#session = named;
     this.#socket?.send(text);
   }
 
-  async bytes(opcode: number, bytes: Buffer): Promise<void> {
+  bytes(opcode: number, bytes: Buffer): void {
     this.#socket?.sendBytes(opcode, bytes);
   }
 
-  async drop(code: number): Promise<void> {
+  drop(code: number): void {
     if (code === 1006) this.#socket?.destroy();
     else this.#socket?.close(code);
     this.#queue.length = 0;
     this.#open = false;
-  }
-
-  async advance(): Promise<void> {
-    throw new Skip("a live router has a clock of its own");
-  }
-
-  async command(): Promise<void> {
-    throw new Skip("a live router's program takes no commands");
   }
 
   async next(): Promise<Output | null> {
@@ -110,7 +101,66 @@ export class LiveLine implements Line {
     this.#queue.unshift(output);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#socket?.destroy();
+  }
+}
+
+/** A line to a running router. Nothing is waited for by time but what must come and does not. */
+export class LiveLine implements Line {
+  readonly #sockets = new Map<number, LiveSocket>();
+
+  constructor(
+    readonly url: string,
+    readonly token: string | undefined,
+  ) {}
+
+  #socket(number: number): LiveSocket {
+    const socket = this.#sockets.get(number);
+    if (socket === undefined) throw new Error(`socket ${number} is not connected`);
+    return socket;
+  }
+
+  async connect(number: number, options: ConnectOptions): Promise<void> {
+    this.#sockets.get(number)?.close();
+    const socket = new LiveSocket(this.url, this.token);
+    this.#sockets.set(number, socket);
+    await socket.connect(options);
+  }
+
+  async send(number: number, text: string): Promise<void> {
+    this.#socket(number).send(text);
+  }
+
+  async bytes(number: number, opcode: number, bytes: Buffer): Promise<void> {
+    this.#socket(number).bytes(opcode, bytes);
+  }
+
+  async drop(number: number, code: number): Promise<void> {
+    this.#socket(number).drop(code);
+  }
+
+  async advance(): Promise<void> {
+    throw new Skip("a live router has a clock of its own");
+  }
+
+  async command(): Promise<void> {
+    throw new Skip("a live router's program takes no commands");
+  }
+
+  next(number: number): Promise<Output | null> {
+    return this.#socket(number).next();
+  }
+
+  rest(number: number): Promise<readonly Output[]> {
+    return this.#socket(number).rest();
+  }
+
+  unread(number: number, output: Output): void {
+    this.#socket(number).unread(output);
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets.values()) socket.close();
   }
 }

@@ -10,7 +10,7 @@ import { LiveLine } from "./live-line.js";
  */
 export async function runServer(url: string, token: string | undefined, choice: Choice): Promise<Result[]> {
   const first = new LiveLine(url, token);
-  await first.connect({}).catch((error: Error) => {
+  await first.connect(1, {}).catch((error: Error) => {
     throw new Error(`no router answers at ${url}: ${error.message}`);
   });
   await first.close();

@@ -3,10 +3,10 @@ import type { Output, Request } from "./protocol.js";
 
 /** What the program around an endpoint does with it. */
 export interface Host {
-  /** A new socket. */
-  connect(): void;
-  receive(text: string): void;
-  drop(code: number): void;
+  /** A new socket, by its number. */
+  connect(socket: number): void;
+  receive(text: string, socket: number): void;
+  drop(code: number, socket: number): void;
   /** Fires what is due up to `at`. */
   advance(at: number): void;
   command(request: Request): void;

@@ -16,10 +16,10 @@ export interface Answer {
   readonly [member: string]: unknown;
 }
 
-/** What leaves a testee in a session: a frame or a close to its peer, or news to its own program. */
+/** What leaves a testee in a session: a frame or a close to its peer on a socket (1 unless given), or news to its own program. */
 export type Output =
-  | { readonly frame: string }
-  | { readonly close: number }
+  | { readonly frame: string; readonly socket?: number }
+  | { readonly close: number; readonly socket?: number }
   | { readonly told: string; readonly [member: string]: unknown };
 
 /** What a testee says of itself. Operations that it does not list are skipped. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  closeCodes,
   createEndpoint,
   decodeFrame,
   type Endpoint,
@@ -24,6 +25,8 @@ interface Machine {
   readonly said: Map<string, { text: string; chunk: number; attempt: number; adapter: string }>;
   owner: string;
   at: number;
+  /** The number of the socket that it speaks on. */
+  socket: number | null;
 }
 
 /** A router's program around its endpoints: it accepts every stream, says what it is told to say, and finds sessions by their tokens. */
@@ -33,8 +36,8 @@ export function createRouterHost(tools: HostTools): Host {
   const machines: Machine[] = [];
   const owners = new Map<string, Machine>();
   let tokens = 0;
-  /** The machine that has the socket. */
-  let current: Machine | null = null;
+  /** The machine that has each socket. */
+  const sockets = new Map<number, Machine>();
   let session: Machine | null = null;
 
   function create(): Machine {
@@ -45,7 +48,14 @@ export function createRouterHost(tools: HostTools): Host {
       encode: encodeFrame,
       sizeOf: (data) => utf8Length(data as string),
     });
-    const machine: Machine = { endpoint, timer: new Timer(), said: new Map(), owner: "", at: tools.now() };
+    const machine: Machine = {
+      endpoint,
+      timer: new Timer(),
+      said: new Map(),
+      owner: "",
+      at: tools.now(),
+      socket: null,
+    };
     machines.push(machine);
     return machine;
   }
@@ -54,14 +64,17 @@ export function createRouterHost(tools: HostTools): Host {
     for (const effect of machine.endpoint.step({ at: machine.at, ...input })) perform(machine, effect);
   }
 
+  function put(machine: Machine, output: { readonly frame: string } | { readonly close: number }): void {
+    const { socket } = machine;
+    if (socket !== null) tools.emit(socket === 1 ? output : { ...output, socket });
+  }
+
   function perform(machine: Machine, effect: EndpointEffect): void {
     switch (effect.t) {
       case "transmit":
-        if (machine === current) tools.emit({ frame: effect.data as string });
-        return;
+        return put(machine, { frame: effect.data as string });
       case "close":
-        if (machine === current) tools.emit({ close: effect.code });
-        return;
+        return put(machine, { close: effect.code });
       case "timer":
         machine.timer.at = effect.at;
         return;
@@ -92,6 +105,23 @@ export function createRouterHost(tools: HostTools): Host {
       case "stream.cancelled":
         tools.emit({ told: "cancelled", stream: effect.stream });
         return fail(machine, effect.stream, effect.error?.code ?? "ECANCELLED", "maybe");
+      case "stream.detach": {
+        const resumeToken = newToken();
+        return step(machine, {
+          t: "stream.part",
+          stream: effect.stream,
+          resumeToken,
+          resumeTokenId: idOf(resumeToken),
+        });
+      }
+      case "stream.parted": {
+        const heir = create();
+        heir.owner = machine.owner;
+        const slot = machine.said.get(effect.stream);
+        if (slot !== undefined) heir.said.set(effect.stream, slot);
+        machine.said.delete(effect.stream);
+        return step(heir, { t: "session.restore", parcel: effect.parcel, tokenId: effect.tokenId });
+      }
       case "stream.snapshot":
         return snapshot(machine, effect.stream);
       case "stream.inputEnded":
@@ -105,6 +135,10 @@ export function createRouterHost(tools: HostTools): Host {
         return;
       default:
     }
+  }
+
+  function newToken(): string {
+    return `token-${++tokens}-${"0".repeat(24)}`;
   }
 
   /** Finds out who asks, and whether the session is to be resumed (A2.3, A9.2, A9.3). */
@@ -121,7 +155,7 @@ export function createRouterHost(tools: HostTools): Host {
       step(machine, { t: "hello.refused", error, closeCode: 4403 });
       return;
     }
-    const resumeToken = `token-${++tokens}-${"0".repeat(24)}`;
+    const resumeToken = newToken();
     const grant = {
       epoch: `epoch-${machines.indexOf(found ?? machine)}`,
       ...(capabilities.includes("resume") ? { resumeToken, resumeTokenId: idOf(resumeToken) } : {}),
@@ -135,10 +169,21 @@ export function createRouterHost(tools: HostTools): Host {
       session = machine;
       return step(machine, { t: "hello.granted", grant });
     }
-    current = found;
+    if (found.socket !== null) supersede(found, found.socket);
+    found.socket = machine.socket;
+    if (found.socket !== null) sockets.set(found.socket, found);
+    machine.socket = null;
     session = found;
     found.at = machine.at;
     step(found, { t: "session.attach", hello, grant, shownTokenId: idOf(shown) });
+  }
+
+  /** The newest attachment wins (A2.3). */
+  function supersede(machine: Machine, socket: number): void {
+    put(machine, { close: closeCodes.superseded });
+    sockets.delete(socket);
+    machine.socket = null;
+    step(machine, { t: "socket.closed", code: closeCodes.superseded, reason: "superseded" });
   }
 
   function identify(
@@ -176,24 +221,28 @@ export function createRouterHost(tools: HostTools): Host {
   }
 
   return {
-    connect() {
-      current = create();
-      step(current, { t: "socket.opened", subprotocol: "atp.v1+json" });
+    connect(socket) {
+      const machine = create();
+      machine.socket = socket;
+      sockets.set(socket, machine);
+      step(machine, { t: "socket.opened", subprotocol: "atp.v1+json" });
     },
-    receive(text) {
-      if (current === null) return;
-      const machine = current;
+    receive(text, socket) {
+      const machine = sockets.get(socket);
+      if (machine === undefined) return;
       machine.at = tools.now();
       const decoded = decodeFrame(text, limits);
       const bytes = utf8Length(text);
       if (decoded.ok) step(machine, { t: "socket.frame", frame: decoded.frame, bytes });
       else step(machine, { t: "socket.refused", refusal: decoded.refusal, bytes });
-      if (options["stalled"] !== true && current !== null) step(current, { t: "socket.buffered", bytes: 0 });
+      const after = sockets.get(socket);
+      if (options["stalled"] !== true && after !== undefined) step(after, { t: "socket.buffered", bytes: 0 });
     },
-    drop(code) {
-      const machine = current;
-      current = null;
-      if (machine === null) return;
+    drop(code, socket) {
+      const machine = sockets.get(socket);
+      if (machine === undefined) return;
+      sockets.delete(socket);
+      machine.socket = null;
       machine.at = tools.now();
       step(machine, { t: "socket.closed", code, reason: "" });
     },
@@ -207,10 +256,11 @@ export function createRouterHost(tools: HostTools): Host {
       }
     },
     command(request) {
-      const machine = session ?? current;
-      if (machine === null) throw new Error("no session");
-      machine.at = tools.now();
       const stream = `${asText(request["session_id"] ?? "s1")}/${String(request["stream"])}`;
+      const machine =
+        machines.find(({ said }) => said.has(stream)) ?? session ?? sockets.get(Number(request["socket"] ?? 1));
+      if (machine === undefined) throw new Error("no session");
+      machine.at = tools.now();
       if (request.op === "say") {
         const slot = machine.said.get(stream);
         if (slot === undefined) throw new Error(`no stream ${stream}`);

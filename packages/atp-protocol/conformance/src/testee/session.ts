@@ -26,9 +26,10 @@ export function createSession(options: Request): Session {
   const host: Host = options["side"] === "client" ? createClientHost(tools) : createRouterHost(tools);
   return {
     handle(request) {
-      if (request.op === "connect") host.connect();
-      else if (request.op === "frame") host.receive(String(request["text"]));
-      else if (request.op === "drop") host.drop(Number(request["code"] ?? 1006));
+      const socket = Number(request["socket"] ?? 1);
+      if (request.op === "connect") host.connect(socket);
+      else if (request.op === "frame") host.receive(String(request["text"]), socket);
+      else if (request.op === "drop") host.drop(Number(request["code"] ?? 1006), socket);
       else if (request.op === "advance") {
         const until = now + Number(request["ms"]);
         host.advance(until);

@@ -9,7 +9,7 @@ export function createTypescriptTestee(): Testee {
     name: "atp-protocol (TypeScript)",
     ops: [...Object.keys(codecOps), "start"],
     sides: ["client", "router"],
-    capabilities: ["resume", "credit", "fragments", "integrity", "auth"],
+    capabilities: ["resume", "credit", "fragments", "integrity", "auth", "sockets"],
   };
   return {
     async ask(request: Request): Promise<Answer> {
