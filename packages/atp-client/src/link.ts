@@ -260,7 +260,7 @@ export class Link implements LineHost, SessionHost {
       token = await askToken(this.#settings.token);
     } catch (thrown) {
       this.#preparing = false;
-      this.#failed(connectError("The token function failed, so no connection was made.", undefined, thrown));
+      this.#again(connectError("The token function failed, so no connection was made.", undefined, thrown));
       return;
     }
     this.#preparing = false;
@@ -268,21 +268,20 @@ export class Link implements LineHost, SessionHost {
     if (!this.#isNeeded) return this.#host.state(this, { name: "idle" });
     const url = this.#url ?? this.#settings.url;
     try {
-      this.#dialing = {
-        line: this.#line(url),
-        token,
-      };
+      this.#dialing = { line: this.#line(url), token };
     } catch (thrown) {
-      this.#failed(connectError(`A socket to ${url} cannot be made.`, undefined, thrown));
+      this.#again(connectError(`A socket to ${url} cannot be made.`, undefined, thrown));
       return;
     }
     this.#watchWelcome();
   }
 
-  /** No socket can even be tried. What waits fails; a session that can be resumed is tried again later. */
-  #failed(error: Error): void {
+  /** An attempt ended before its socket: another one follows while it is worth it. */
+  #again(error: Error): void {
     this.#backoff.failed(this.#settings.clock.now());
-    this.#rest(error);
+    if (this.#closed) return;
+    if (this.#backoff.exhausted) this.#rest(error);
+    else this.#host.state(this, { name: "idle" });
     this.#pump(error);
   }
 

@@ -109,12 +109,77 @@ describe("the connection", () => {
     expect(states.at(-1)).toBe("waiting 125");
   });
 
+  it.each([
+    [0, [0, 0, 0, 0, 0, 0, 0]],
+    [0.999, [249, 499, 999, 1_998, 3_996, 7_992, 9_990]],
+  ])("jitters over the whole delay: a draw of %f waits %j, up to maxMs", async (draw, expected) => {
+    const { client, router, clock } = world(answering, { random: () => draw, retry: { attempts: 9 } });
+    const delays: number[] = [];
+    client.on("state", (state) => {
+      if (state.name === "waiting") delays.push(Math.floor(state.delayMs));
+    });
+    router.dials = Array.from({ length: 7 }, () => "refuse" as const);
+    const run = client.stream("a");
+    for (let i = 0; i < 8; i++) await clock.advance(10_000);
+    expect((await run.final()).answer).toBe("done");
+    // Without a delay there is nothing to wait for, and nothing is told.
+    expect(delays).toEqual(expected.filter((delayMs) => delayMs > 0));
+  });
+
+  it("asks the token function again for each attempt, and shows the newest", async () => {
+    let issued = 0;
+    const shown: (string | undefined)[] = [];
+    const script: Script = {
+      ...answering,
+      hello: ({ token }) => {
+        shown.push(token);
+        return undefined;
+      },
+    };
+    const { client, router, clock } = world(script, { token: () => Promise.resolve(`t${++issued}`) });
+    router.dials = ["refuse", "refuse"];
+    const run = client.stream("a");
+    for (let i = 0; i < 3; i++) await clock.advance(2_000);
+    await run.final();
+    expect([issued, shown]).toEqual([3, ["t3"]]);
+    router.last.drop();
+    const next = client.stream("b");
+    await clock.advance(2_000);
+    await next.final();
+    expect(shown).toEqual(["t3", "t4"]);
+  });
+
+  it("a token function that throws is asked again, and at last the request is given back", async () => {
+    let asked = 0;
+    let isBack = false;
+    const { client, clock } = world(answering, {
+      token: () => {
+        asked++;
+        if (!isBack) throw new Error("no network");
+        return "t";
+      },
+      retry: { attempts: 4 },
+    });
+    const run = client.stream("a");
+    const failed = run.final().catch((error: unknown) => error);
+    for (let i = 0; i < 4; i++) await clock.advance(2_000);
+    expect(await failed).toMatchObject({ code: "ECONNECT", processed: "no", cause: { message: "no network" } });
+    expect(run.unsent).toMatchObject({ prompt: "a" });
+    expect(asked).toBe(4);
+    const next = client.stream("b");
+    while (asked < 6) await clock.advance(50);
+    isBack = true;
+    await clock.advance(5_000);
+    expect((await next.final()).answer).toBe("done");
+  });
+
   it("gives back what was not sent after the last attempt: ECONNECT, nothing spent", async () => {
     const { client, router, clock } = world(answering, { retry: { attempts: 2 } });
     router.dials = ["refuse", "refuse"];
     const run = client.stream("a");
     await clock.advance(10_000);
     await expect(run.final()).rejects.toMatchObject({ code: "ECONNECT", processed: "no" });
+    expect(run.unsent).toMatchObject({ prompt: "a" });
     // The next one is a new series.
     const next = client.stream("b");
     await clock.advance(10_000);
@@ -182,10 +247,13 @@ describe("the connection", () => {
   it("goes elsewhere when the router drains, and what runs there ends there (A9.6)", async () => {
     const held: { finish(answer: string): void }[] = [];
     const { client, router } = world({ opened: (stream) => held.push(stream.accept()) });
+    const told: unknown[] = [];
+    client.on("goaway", (event) => told.push(event)).on("status", ({ state }) => told.push(state));
     const first = client.stream("a");
     await settle();
     router.last.step({ t: "drain" });
     await settle();
+    expect(told).toEqual(["DRAINING", { drainMs: expect.any(Number) as number, resumeUrl: undefined }]);
     const second = client.stream("b");
     await settle();
     expect(router.connections).toHaveLength(2);

@@ -373,6 +373,8 @@ describe("a drain", () => {
     await until(sim, () => textOf(told).includes("x3;"));
     const status = { state: "DRAINING", drain_ms: 10_000, resume_url: "ws://b.test/ws" };
     const order: string[] = [];
+    const goaway: unknown[] = [];
+    client.on("goaway", (event) => goaway.push(event));
     wire.delivered = (_count, _to, text) => {
       if (text.includes("control.hello")) order.push(`hello, older whole: ${wire.sockets[0]?.whole}`);
     };
@@ -381,6 +383,7 @@ describe("a drain", () => {
     expect(wire.urls).toEqual(["ws://router.test/ws", "ws://b.test/ws"]);
     expect(wire.sockets[0]?.whole).toBe(false);
     expect(order).toEqual(["hello, older whole: true"]);
+    expect(goaway).toEqual([{ drainMs: 10_000, resumeUrl: "ws://b.test/ws" }]);
     expect(told.ends).toEqual(["final"]);
     expect(textOf(told)).toBe(words("100 words of x").join(""));
     await client.close();

@@ -4,6 +4,7 @@ import type { AtpClient, ChatMessage } from "../index.js";
 import { askHttp } from "./http.js";
 import { streamOptions, windowOf } from "./options.js";
 import type { AskOptions, ConnectionOptions } from "./options.js";
+import { explanation, load } from "./readable.js";
 import { follow, plain } from "./terminal.js";
 import type { Terminal } from "./terminal.js";
 
@@ -59,7 +60,7 @@ export async function explain(
     },
     signal,
   );
-  terminal.out(`${plain(JSON.stringify(told, null, terminal.json ? 0 : 2))}\n`);
+  terminal.out(plain(terminal.json ? `${JSON.stringify(told)}\n` : explanation(told)));
 }
 
 /** Tells the router's load again and again, until it is interrupted or `count` times. */
@@ -73,7 +74,7 @@ export async function watch(
       ["/v1/lanes", "/adapters/health", "/v1/budgets"].map((path) => askHttp(options, path, undefined, signal)),
     );
     const told = { at: new Date().toISOString(), lanes, adapters, budgets };
-    terminal.out(`${plain(JSON.stringify(told, null, terminal.json ? 0 : 2))}\n`);
+    terminal.out(plain(terminal.json ? `${JSON.stringify(told)}\n` : `${n === 0 ? "" : "\n"}${load(told)}`));
     if (n + 1 === options.count) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, options.interval);

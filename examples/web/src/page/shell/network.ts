@@ -30,11 +30,16 @@ export function createNetwork(): Network {
       return socket;
     },
     wake: (wake) => {
+      const looked = (): void => {
+        if (document.visibilityState === "visible") wake();
+      };
       wakers.add(wake);
       window.addEventListener("online", wake);
+      document.addEventListener("visibilitychange", looked);
       return () => {
         wakers.delete(wake);
         window.removeEventListener("online", wake);
+        document.removeEventListener("visibilitychange", looked);
       };
     },
     isCut: () => cut,
