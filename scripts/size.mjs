@@ -1,8 +1,10 @@
 // npm run size: what a page pays for the client, of the built output: bytes by size-limit, and what the bundle may not hold.
 import { isBuiltin } from "node:module";
 import { join } from "node:path";
-import { build } from "esbuild";
-import { must, progress, root, run } from "./lib.mjs";
+import { ensureInstalled, must, progress, root, run } from "./lib.mjs";
+
+await ensureInstalled();
+const { build } = await import("esbuild");
 
 await must("building the client", join(root, "node_modules/.bin/turbo"), [
   "run",

@@ -3,8 +3,13 @@
 // export `alone`, because they measure.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
-import { progress, root } from "./lib.mjs";
+import { buildOnce } from "./browser/support/build.mjs";
+import { ensureInstalled, progress, root } from "./lib.mjs";
+
+// Suites import what is installed and built here, so they are loaded behind it.
+await ensureInstalled();
+await buildOnce();
+const { chromium } = await import("playwright-core");
 
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const args = [

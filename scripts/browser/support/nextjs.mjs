@@ -4,18 +4,16 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { root, run } from "../../lib.mjs";
-import { buildOnce } from "./web.mjs";
 
 const folder = join(root, "examples/nextjs");
 const env = { NEXT_TELEMETRY_DISABLED: "1" };
 
-/** Installs and builds the app. The packages come as copies of their builds, with declarations. */
+/** Installs and builds the app. The packages come as copies of their builds, with declarations, which must be there. */
 export async function buildNext() {
   const step = async (what, command, args, options) => {
     const { code, output } = await run(command, args, { ...options, quiet: true });
     if (code !== 0) throw new Error(`${what} ended with ${code}:\n${output.slice(-4_000)}`);
   };
-  await buildOnce();
   const quick = ["--no-audit", "--no-fund", "--prefer-offline"];
   await step("npm ci", "npm", ["ci", ...quick], { cwd: folder });
   await step("next build", join(folder, "node_modules/.bin/next"), ["build"], { cwd: folder, env });

@@ -5,31 +5,14 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { serveAdapter, defineAdapter } from "atp-adapter-kit";
-import { root, run } from "../../lib.mjs";
+import { root } from "../../lib.mjs";
 
 /** Screenshots, to be looked at; git ignores the folder. */
 export const pictures = join(root, "scripts/browser/screenshots");
 mkdirSync(pictures, { recursive: true });
 
-let built;
-
-/** Builds what the suites start and install, once for all of them. */
-export async function buildOnce() {
-  const programs = ["web", "router", "adapter-librarian", "adapter-persona"].map((name) => `@atp-examples/${name}...`);
-  const turbo = (task, filters) =>
-    run(join(root, "node_modules/.bin/turbo"), [
-      "run",
-      task,
-      "--output-logs=errors-only",
-      ...filters.map((filter) => `--filter=${filter}`),
-    ]);
-  built ??= (async () => [await turbo("build:js", programs), await turbo("build", ["atp-client..."])])();
-  if ((await built).some(({ code }) => code !== 0)) throw new Error("the programs could not be built");
-}
-
 /** Starts the page's server with its router. @returns the addresses of both, and the way to end them */
 export async function startWeb(args = []) {
-  await buildOnce();
   const child = spawn(process.execPath, [join(root, "examples/web/dist/main.js"), ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
