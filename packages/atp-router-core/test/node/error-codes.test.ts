@@ -5,70 +5,13 @@ import type { ErrorCode, ErrorContent, Frame } from "atp-protocol";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { listen } from "../../src/node/index.js";
-import type { AdapterPort, LegSink } from "../../src/ports/index.js";
+import type { AdapterPort } from "../../src/ports/index.js";
 import { createRouter, systemClock } from "../../src/runtime/index.js";
 import type { Router, RouterConfig } from "../../src/runtime/index.js";
 import { scriptedAdapter, syn } from "../../src/testing/index.js";
 import type { AdapterScript, ScriptStep } from "../../src/testing/index.js";
+import { Bystander, control, Peer } from "./support/peer.js";
 
-/** The other stream of the socket: it has begun, and ends when the test says so. */
-class Bystander {
-  readonly #script = scriptedAdapter(systemClock(), { id: "bystander", answer: [{ text: "I " }, { stall: true }] });
-  #sink: LegSink | undefined;
-  readonly port: AdapterPort = {
-    ...this.#script,
-    open: (call, sink) => {
-      this.#sink = sink;
-      return this.#script.open(call, sink);
-    },
-  };
-
-  finish(): void {
-    this.#sink?.end({ final: { evidence: [], usage: { inTokens: 1, outTokens: 1, usdMicros: 1 } } });
-  }
-}
-
-/** A client that keeps what it saw. */
-class Peer {
-  readonly frames: Frame[] = [];
-  closedWith: number | undefined;
-  #look: () => void = () => undefined;
-
-  constructor(readonly socket: WebSocket) {
-    socket.on("message", (data: Buffer) => {
-      this.frames.push(JSON.parse(data.toString()) as Frame);
-      this.#look();
-    });
-    socket.on("close", (code: number) => {
-      this.closedWith = code;
-      this.#look();
-    });
-  }
-
-  send(frame: object): void {
-    this.socket.send(JSON.stringify(frame));
-  }
-
-  /** Resolves with the first frame of this kind; the test's own time limit ends what never comes. */
-  async until(is: (frame: Frame) => boolean): Promise<Frame> {
-    for (;;) {
-      const found = this.frames.find(is);
-      if (found !== undefined) return found;
-      if (this.closedWith !== undefined)
-        throw new Error(`closed with ${this.closedWith}: ${JSON.stringify(this.frames)}`);
-      await new Promise<void>((resolve) => (this.#look = resolve));
-    }
-  }
-}
-
-const control = (type: string, content: unknown, stream = "0", seq = 1): Frame => ({
-  v: 1,
-  session_id: "s1",
-  stream_id: stream,
-  msg_seq: seq,
-  flags: ["CTRL"],
-  payload: { type, content },
-});
 const errorIn = (frame: Frame): ErrorContent | undefined =>
   frame.payload?.type === "error" ? (frame.payload.content as ErrorContent) : undefined;
 const isOf =
