@@ -27,6 +27,15 @@ export async function run(browser) {
   const problems = [];
   try {
     const seen = [];
+    for (const at of [
+      "../../../../etc/passwd:1",
+      "package.json:1",
+      "docs/guides/../../package.json:1",
+      "README.md:99999",
+    ]) {
+      const { status } = await fetch(new URL(`/source?at=${encodeURIComponent(at)}`, webs[0].url));
+      expect(status === 404, `nothing opened at ${at}, not ${status}`);
+    }
     seen.push(await wholeRun(browser, webs[0].url, problems));
     const voting = await open(browser, webs[2].url, problems);
     seen.push(await live(voting));

@@ -55,7 +55,10 @@ const Total = memo(function Total({ usage }: { readonly usage: Telemetry }): Rea
     <p>
       <b>{dollars(usd)}</b> for <b>{count(tokens)}</b> tokens in <b>{time(latency)}</b>
       {first !== undefined && `, the first piece after ${time(first)}`}
-      {escalations !== undefined && escalations > 0 && `, ${escalations} escalations`}.
+      {escalations !== undefined &&
+        escalations > 0 &&
+        `, escalated ${escalations === 1 ? "once" : `${escalations} times`}`}
+      .
       {estimate !== undefined && (
         <span className="quiet">
           {" "}
