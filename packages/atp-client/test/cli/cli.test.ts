@@ -127,6 +127,20 @@ describe("atp, the terminal client", () => {
     expect({ code, out, err }).toEqual({ code: exit, out: "", err: `${refusal}: no\n` });
   });
 
+  it("a connection that is lost for good: 8", async () => {
+    script = {
+      opened: (stream) => {
+        stream.accept();
+        // Behind the welcome: before it, nobody was let in.
+        setImmediate(() => {
+          for (const socket of sockets.clients) socket.close(4400);
+        });
+      },
+    };
+    const { code, err } = await start("ask", "hi", "-q").ended;
+    expect({ code, err }).toEqual({ code: 8, err: expect.stringMatching(/^ECUT: .*4400/) as string });
+  });
+
   it("nobody there: 9", async () => {
     const { code } = await start("ask", "hi", "-q", "--url", "ws://127.0.0.1:9/ws").ended;
     expect(code).toBe(9);
