@@ -135,7 +135,7 @@ function accept(
   codec: WireCodec | undefined,
 ): void {
   // Its close is on the way (1007, 1009): the peer gets time to read it.
-  ws.on("error", () => terminateSoon(ws));
+  ws.on("error", broken);
   const refused = refusedOrigin(request, rules);
   // Only names that are not ours: a client of another version. Without any name it is JSON.
   const unknown = ws.protocol !== "" && !spoken.has(ws.protocol);
@@ -146,19 +146,42 @@ function accept(
     terminateSoon(ws);
     return;
   }
-  const port = socketPort(ws, () => handler);
-  const handler: SocketHandler = router.connect(port, {
-    remote: request.socket.remoteAddress ?? "unknown",
-    subprotocol: ws.protocol,
-    credentials: credentialsOf(request),
-    ...(ws.protocol === CBOR_SUBPROTOCOL && codec !== undefined ? { codec } : {}),
-  });
-  ws.on("message", (data: Buffer, binary: boolean) => {
-    if (binary) handler.binary(data);
-    else handler.text(data.toString("utf8"));
-  });
-  ws.on("pong", () => handler.alive());
-  ws.on("close", (code: number, reason: Buffer) => handler.closed(code, reason.toString("utf8")));
+  const open = ws as OpenSocket;
+  open.atp = router.connect(
+    socketPort(ws, () => open.atp),
+    {
+      remote: request.socket.remoteAddress ?? "unknown",
+      subprotocol: ws.protocol,
+      credentials: credentialsOf(request),
+      ...(ws.protocol === CBOR_SUBPROTOCOL && codec !== undefined ? { codec } : {}),
+    },
+  );
+  ws.on("message", heard);
+  ws.on("pong", alive);
+  ws.on("close", closed);
+}
+
+/** A socket that speaks with the router. It has its handler, so that its listeners are one for all. */
+interface OpenSocket extends WebSocket {
+  atp: SocketHandler;
+}
+
+function broken(this: WebSocket): void {
+  terminateSoon(this);
+}
+
+function heard(this: WebSocket, data: Buffer, binary: boolean): void {
+  const { atp } = this as OpenSocket;
+  if (binary) atp.binary(data);
+  else atp.text(data.toString("utf8"));
+}
+
+function alive(this: WebSocket): void {
+  (this as OpenSocket).atp.alive();
+}
+
+function closed(this: WebSocket, code: number, reason: Buffer): void {
+  (this as OpenSocket).atp.closed(code, reason.toString("utf8"));
 }
 
 function terminateSoon(ws: WebSocket): void {

@@ -14,73 +14,106 @@ const BATCH_CHARACTERS = 65_536;
  * else, the close handshake included, is the library's.
  */
 export function socketPort(ws: WebSocket, handler: () => SocketHandler): SocketPort {
-  const net = (ws as unknown as { _socket: Socket })._socket;
-  net.setNoDelay(true);
-  let texts: string[] = [];
-  let characters = 0;
-  let scheduled = false;
-  let looking: NodeJS.Timeout | undefined;
+  return new PortOfWs(ws, handler);
+}
 
-  function flush(): void {
+/** A class, because an idle router holds ten thousand of them: functions made for each are most of what a session costs. */
+class PortOfWs implements SocketPort {
+  readonly #ws: WebSocket;
+  readonly #net: Socket;
+  readonly #handler: () => SocketHandler;
+  #texts: string[] = NOTHING;
+  #characters = 0;
+  #scheduled = false;
+  /** Set while the unsent rest is looked at. */
+  #look: (() => void) | undefined;
+  #looking: NodeJS.Timeout | undefined;
+
+  constructor(ws: WebSocket, handler: () => SocketHandler) {
+    this.#ws = ws;
+    this.#net = (ws as unknown as { _socket: Socket })._socket;
+    this.#handler = handler;
+    this.#net.setNoDelay(true);
+  }
+
+  send(data: string | Uint8Array): void {
+    const ws = this.#ws;
+    if (ws.readyState !== ws.OPEN) return;
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(endOfTurn, this);
+    }
+    if (typeof data === "string") {
+      if (this.#texts === NOTHING) this.#texts = [data];
+      else this.#texts.push(data);
+      this.#characters += data.length;
+      if (this.#characters >= BATCH_CHARACTERS) this.#flush();
+    } else {
+      this.#flush();
+      ws.send(data);
+    }
+  }
+
+  close(code: number, reason: string): void {
+    this.#flush();
+    this.#ws.close(code, reason);
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+  }
+
+  ping(): void {
+    const ws = this.#ws;
+    if (ws.readyState !== ws.OPEN) return;
+    this.#flush();
+    ws.ping();
+  }
+
+  setReading(on: boolean): void {
+    if (on) this.#ws.resume();
+    else this.#ws.pause();
+  }
+
+  bufferedBytes(): number {
+    return this.#ws.bufferedAmount + this.#characters;
+  }
+
+  endOfTurn(): void {
+    this.#scheduled = false;
+    this.#flush();
+    this.#report();
+  }
+
+  #flush(): void {
+    const texts = this.#texts;
     if (texts.length === 0) return;
-    const batch = texts;
-    texts = [];
-    characters = 0;
-    if (ws.readyState === ws.OPEN) net.write(textFrames(batch));
+    this.#texts = NOTHING;
+    this.#characters = 0;
+    const ws = this.#ws;
+    if (ws.readyState === ws.OPEN) this.#net.write(textFrames(texts));
   }
 
-  function endOfTurn(): void {
-    scheduled = false;
-    flush();
-    report();
-  }
-
-  function report(): void {
+  #report(): void {
+    const ws = this.#ws;
     const waiting = ws.bufferedAmount;
-    handler().flushed(waiting);
-    if (waiting === 0 || looking !== undefined || ws.readyState !== ws.OPEN) return;
-    net.once("drain", look);
-    looking = setTimeout(look, DRAIN_LOOK_MS);
-    looking.unref();
+    this.#handler().flushed(waiting);
+    if (waiting === 0 || this.#looking !== undefined || ws.readyState !== ws.OPEN) return;
+    const look = (this.#look ??= () => {
+      this.#net.removeListener("drain", look);
+      clearTimeout(this.#looking);
+      this.#looking = undefined;
+      this.#report();
+    });
+    this.#net.once("drain", look);
+    this.#looking = setTimeout(look, DRAIN_LOOK_MS);
+    this.#looking.unref();
   }
+}
 
-  function look(): void {
-    net.removeListener("drain", look);
-    clearTimeout(looking);
-    looking = undefined;
-    report();
-  }
+/** What a socket holds that has nothing to send. */
+const NOTHING: string[] = [];
 
-  return {
-    send(data) {
-      if (ws.readyState !== ws.OPEN) return;
-      if (!scheduled) {
-        scheduled = true;
-        setImmediate(endOfTurn);
-      }
-      if (typeof data === "string") {
-        texts.push(data);
-        characters += data.length;
-        if (characters >= BATCH_CHARACTERS) flush();
-      } else {
-        flush();
-        ws.send(data);
-      }
-    },
-    close(code, reason) {
-      flush();
-      ws.close(code, reason);
-    },
-    terminate: () => ws.terminate(),
-    ping() {
-      if (ws.readyState !== ws.OPEN) return;
-      flush();
-      ws.ping();
-    },
-    setReading(on) {
-      if (on) ws.resume();
-      else ws.pause();
-    },
-    bufferedBytes: () => ws.bufferedAmount + characters,
-  };
+function endOfTurn(port: PortOfWs): void {
+  port.endOfTurn();
 }

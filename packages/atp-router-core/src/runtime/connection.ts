@@ -68,7 +68,7 @@ export function openConnection(
     greet(hello) {
       const fresh = session;
       gate?.held();
-      if (fresh !== undefined) settle(() => known(hello, fresh), refused(fresh));
+      if (fresh !== undefined) greeter()(hello, fresh);
     },
     identify: (then, otherwise) =>
       settle(
@@ -87,120 +87,136 @@ export function openConnection(
     },
   };
 
-  /** A HELLO came: who is it, and which session is meant. */
-  function known(hello: HelloContent, fresh: Session): void | Promise<void> {
-    const resumes = hello.capabilities.includes("resume");
-    const shown = resumes ? hello.resume?.resume_token : undefined;
-    const token = resumes ? tools.rng.hex(TOKEN_BYTES) : undefined;
-    return settled(speakerOf(hello), (who) =>
-      settled(token === undefined ? "" : tools.hash(token), (tokenId) =>
-        settled(shown === undefined ? "" : tools.hash(shown), (shownId) => {
-          // The socket may have gone meanwhile.
-          if (session !== fresh) return;
-          const found = shown === undefined ? undefined : tools.find(shownId);
-          // A resume keeps the encoding: what is to be replayed is kept as it was encoded (A8.1).
-          const older = found?.codec === info.codec ? found : undefined;
-          const { shared } = tools;
-          if (older !== undefined) return attach(older, { who, hello, token, tokenId, shownId }, fresh);
-          if (shared !== undefined && token !== undefined)
-            return elsewhere(shared, { who, hello, token, tokenId, shownId }, shown !== undefined, fresh);
-          return fresh.grant(who, grantOf(tools, who, fresh.id, token, tokenId));
-        }),
-      ),
-    );
-  }
-
-  /** Who said HELLO, once its seal is right. */
-  function speakerOf(hello: HelloContent): Principal | Promise<Principal> {
-    return settled(whoSays(hello), ({ principal }) => {
-      if (integrity !== undefined && wantsSeal(hello.capabilities)) seal = integrity.sealer(principal);
-      return settled(gate?.greeted(principal), () => principal);
-    });
-  }
-
-  /** Whom the HELLO's token or the header's names; both, when both are there (A2.3). */
-  function whoSays({ token }: HelloContent): Identified | Promise<Identified> {
-    const header = info.credentials.token;
-    return settled(tools.authenticate(token ?? header), (who) => {
-      const both = token === undefined || header === undefined || token === header ? who : tools.authenticate(header);
-      return settled(both, (other) => {
-        if (!isSame(other.principal, who.principal))
-          throw new AtpError("ESEC", "The header's token and HELLO's name two principals.", {
-            details: { rule: "A2.3" },
-          });
-        unknown = false;
-        if (who.expiresAt !== undefined) watching().start(who);
-        return who;
-      });
-    });
-  }
-
-  /** With a shared store the session may be another router's; one that begins here is published before its token is shown (A9.3). */
-  async function elsewhere(shared: SharedSessions, asked: Asked, resumes: boolean, fresh: Session): Promise<void> {
-    const { who, hello, token = "", tokenId, shownId } = asked;
-    const at = resumes ? await shared.attach(shownId, who) : null;
-    if (session !== fresh) return;
-    if (at === "forbidden") throw notYours();
-    if (at === null) {
-      await shared.publish(fresh.id, who, [tokenId]);
-      if (session === fresh) fresh.grant(who, grantOf(tools, who, fresh.id, token, tokenId));
-      return;
+  /** What answers a HELLO: made for it, so that an idle connection does not hold it. */
+  function greeter(): (hello: HelloContent, fresh: Session) => void {
+    /** A HELLO came: who is it, and which session is meant. */
+    function known(hello: HelloContent, fresh: Session): void | Promise<void> {
+      const resumes = hello.capabilities.includes("resume");
+      const shown = resumes ? hello.resume?.resume_token : undefined;
+      const token = resumes ? tools.rng.hex(TOKEN_BYTES) : undefined;
+      return settled(speakerOf(hello), (who) =>
+        settled(token === undefined ? "" : tools.hash(token), (tokenId) =>
+          settled(shown === undefined ? "" : tools.hash(shown), (shownId) => {
+            // The socket may have gone meanwhile.
+            if (session !== fresh) return;
+            const found = shown === undefined ? undefined : tools.find(shownId);
+            // A resume keeps the encoding: what is to be replayed is kept as it was encoded (A8.1).
+            const older = found?.codec === info.codec ? found : undefined;
+            const { shared } = tools;
+            if (older !== undefined) return attach(older, { who, hello, token, tokenId, shownId }, fresh);
+            if (shared !== undefined && token !== undefined)
+              return elsewhere(shared, { who, hello, token, tokenId, shownId }, shown !== undefined, fresh);
+            return fresh.grant(who, grantOf(tools, who, fresh.id, token, tokenId));
+          }),
+        ),
+      );
     }
-    const { token: _credential, ...told } = hello;
-    const { tenant, subject } = who;
-    const { subprotocol } = info;
-    const open = {
-      t: "open",
-      remote: info.remote,
-      subprotocol,
-      hello: told,
-      tenant,
-      subject,
-      token,
-      tokenId,
-      shownId,
-    } as const;
-    relay = shared.relay(at, socket, open, (how) => {
-      if (how === "opened") {
-        if (session !== fresh) return;
-        label = fresh.label();
-        owned = at.session;
-        fresh.dispose();
-        session = undefined;
-        socket.setReading(true);
+
+    /** Who said HELLO, once its seal is right. */
+    function speakerOf(hello: HelloContent): Principal | Promise<Principal> {
+      return settled(whoSays(hello), ({ principal }) => {
+        if (integrity !== undefined && wantsSeal(hello.capabilities)) seal = integrity.sealer(principal);
+        return settled(gate?.greeted(principal), () => principal);
+      });
+    }
+
+    /** Whom the HELLO's token or the header's names; both, when both are there (A2.3). */
+    function whoSays({ token }: HelloContent): Identified | Promise<Identified> {
+      const header = info.credentials.token;
+      return settled(tools.authenticate(token ?? header), (who) => {
+        const both = token === undefined || header === undefined || token === header ? who : tools.authenticate(header);
+        return settled(both, (other) => {
+          if (!isSame(other.principal, who.principal))
+            throw new AtpError("ESEC", "The header's token and HELLO's name two principals.", {
+              details: { rule: "A2.3" },
+            });
+          unknown = false;
+          if (who.expiresAt !== undefined) watching().start(who);
+          return who;
+        });
+      });
+    }
+
+    /** With a shared store the session may be another router's; one that begins here is published before its token is shown (A9.3). */
+    async function elsewhere(shared: SharedSessions, asked: Asked, resumes: boolean, fresh: Session): Promise<void> {
+      const { who, hello, token = "", tokenId, shownId } = asked;
+      const at = resumes ? await shared.attach(shownId, who) : null;
+      if (session !== fresh) return;
+      if (at === "forbidden") throw notYours();
+      if (at === null) {
+        await shared.publish(fresh.id, who, [tokenId]);
+        if (session === fresh) fresh.grant(who, grantOf(tools, who, fresh.id, token, tokenId));
         return;
       }
-      relay = undefined;
+      const { token: _credential, ...told } = hello;
+      const { tenant, subject } = who;
+      const { subprotocol } = info;
+      const open = {
+        t: "open",
+        remote: info.remote,
+        subprotocol,
+        hello: told,
+        tenant,
+        subject,
+        token,
+        tokenId,
+        shownId,
+      } as const;
+      relay = shared.relay(at, socket, open, (how) => {
+        if (how === "opened") {
+          if (session !== fresh) return;
+          label = fresh.label();
+          owned = at.session;
+          fresh.dispose();
+          session = undefined;
+          socket.setReading(true);
+          return;
+        }
+        relay = undefined;
+        if (session !== fresh) return;
+        const goOn = how === "lost" ? adopt(shared, at.session, asked, fresh) : elsewhere(shared, asked, false, fresh);
+        goOn.catch(refused(fresh));
+      });
+    }
+
+    /** The owner of the session is lost: it goes on here, with what the store has of its streams (A9.3). */
+    async function adopt(shared: SharedSessions, id: string, asked: Asked, fresh: Session): Promise<void> {
+      const { who, hello, tokenId, shownId } = asked;
+      const streams = await shared.lost(id, fresh.label(), hello.resume?.streams ?? []);
+      await shared.publish(id, who, [shownId, tokenId]);
       if (session !== fresh) return;
-      const goOn = how === "lost" ? adopt(shared, at.session, asked, fresh) : elsewhere(shared, asked, false, fresh);
-      goOn.catch(refused(fresh));
-    });
-  }
+      const heir = createSession(tools, {
+        id,
+        principal: who,
+        codec: info.codec,
+        sealed: wantsSeal(hello.capabilities),
+      });
+      tools.opened(heir);
+      const at = clock.now();
+      heir.step({ t: "session.adopt", at, sessionId: fresh.label(), capabilities: hello.capabilities, streams });
+      attach(heir, asked, fresh);
+    }
 
-  /** The owner of the session is lost: it goes on here, with what the store has of its streams (A9.3). */
-  async function adopt(shared: SharedSessions, id: string, asked: Asked, fresh: Session): Promise<void> {
-    const { who, hello, tokenId, shownId } = asked;
-    const streams = await shared.lost(id, fresh.label(), hello.resume?.streams ?? []);
-    await shared.publish(id, who, [shownId, tokenId]);
-    if (session !== fresh) return;
-    const heir = createSession(tools, {
-      id,
-      principal: who,
-      codec: info.codec,
-      sealed: wantsSeal(hello.capabilities),
-    });
-    tools.opened(heir);
-    const at = clock.now();
-    heir.step({ t: "session.adopt", at, sessionId: fresh.label(), capabilities: hello.capabilities, streams });
-    attach(heir, asked, fresh);
-  }
+    function refused(fresh: Session): (error: unknown) => void {
+      return (error) => {
+        const told = error instanceof StoreUnavailable ? storeAway() : AtpError.from(error, "EAUTH");
+        const closeCode = closeCodeOf(told);
+        fresh.step({ t: "hello.refused", at: clock.now(), error: told.toContent(), closeCode });
+      };
+    }
 
-  function refused(fresh: Session): (error: unknown) => void {
-    return (error) => {
-      const told = error instanceof StoreUnavailable ? storeAway() : AtpError.from(error, "EAUTH");
-      const closeCode = closeCodeOf(told);
-      fresh.step({ t: "hello.refused", at: clock.now(), error: told.toContent(), closeCode });
-    };
+    /** This socket goes to the older session; the one that was made for it never was. */
+    function attach(older: Session, asked: Asked, fresh: Session): void {
+      const { who, hello, token, tokenId, shownId } = asked;
+      if (!isSame(older.principal, who)) throw notYours();
+      fresh.dispose();
+      session = older;
+      socket.setReading(true);
+      older.attach(line, hello, grantOf(tools, who, older.id, token, tokenId), shownId);
+      if (draining) older.step({ t: "drain", at: clock.now() });
+    }
+
+    return (hello, fresh) => settle(() => known(hello, fresh), refused(fresh));
   }
 
   function watching(): TokenWatch {
@@ -222,17 +238,6 @@ export function openConnection(
       const frame: Frame = { v: 1, session_id: label, stream_id: "0", msg_seq: 1, flags: ["CTRL"], payload };
       socket.send((info.codec?.encode ?? encodeFrame)(seal === undefined ? frame : seal(frame)));
     }
-  }
-
-  /** This socket goes to the older session; the one that was made for it never was. */
-  function attach(older: Session, asked: Asked, fresh: Session): void {
-    const { who, hello, token, tokenId, shownId } = asked;
-    if (!isSame(older.principal, who)) throw notYours();
-    fresh.dispose();
-    session = older;
-    socket.setReading(true);
-    older.attach(line, hello, grantOf(tools, who, older.id, token, tokenId), shownId);
-    if (draining) older.step({ t: "drain", at: clock.now() });
   }
 
   /** What came from the client goes to its session, wherever that is. */

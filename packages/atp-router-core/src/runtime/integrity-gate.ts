@@ -128,7 +128,11 @@ export function createGate({ integrity, socket, authenticate, epoch, pass, maxBy
       });
     },
     socket: {
-      ...socket,
+      send: (data) => socket.send(data),
+      close: (code, reason) => socket.close(code, reason),
+      terminate: () => socket.terminate(),
+      ping: () => socket.ping(),
+      bufferedBytes: () => socket.bufferedBytes(),
       setReading(on) {
         wanted = on;
         socket.setReading(wanted && !paused);

@@ -33,8 +33,7 @@ export function sessionSeal(
   sealed: boolean,
 ): SessionSeal {
   const encode = codec?.encode ?? encodeRouterFrame;
-  if (integrity === undefined)
-    return { capabilities: CAPABILITIES, encode, sealed: false, announced: nothing, known: nothing };
+  if (integrity === undefined) return codec === undefined ? PLAIN : { ...PLAIN, encode };
   let seal: ((frame: Frame) => Frame) | undefined;
   let wanted = sealed;
   return {
@@ -51,6 +50,15 @@ export function sessionSeal(
     },
   };
 }
+
+/** How most sessions write, and all of them without integrity: one for all. */
+const PLAIN: SessionSeal = {
+  capabilities: CAPABILITIES,
+  encode: encodeRouterFrame,
+  sealed: false,
+  announced: nothing,
+  known: nothing,
+};
 
 function nothing(): void {
   // No integrity: nothing changes how frames are written.

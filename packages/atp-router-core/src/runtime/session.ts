@@ -3,6 +3,8 @@ import type { Endpoint, EndpointEffect, EndpointEvent, Frame, StreamRef } from "
 import type { Principal } from "../model/index.js";
 import type { StreamKey } from "../stream/index.js";
 import type { StreamOutput } from "./host.js";
+import { NO_KEYS, withKey, withoutKey } from "./stream-keys.js";
+import type { StreamKeys } from "./stream-keys.js";
 import type { ParseOptions } from "./request.js";
 import { createCeilings } from "./session-ceilings.js";
 import type { Ceilings } from "./session-ceilings.js";
@@ -12,6 +14,8 @@ import type { SessionTools } from "./session-tools.js";
 import { settle, settled } from "./settle.js";
 import { sizeOf } from "./size-of.js";
 import type { Heir, Line, Parted, Session } from "./session-port.js";
+
+const NO_EFFECTS: EndpointEffect[] = [];
 
 /** Random bytes of an epoch and of a resume token. */
 const EPOCH_BYTES = 12;
@@ -30,10 +34,9 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
     sizeOf,
     shared: tools.shared !== undefined,
   });
-  const keys = new Map<StreamRef, StreamKey>();
+  let keys: StreamKeys = NO_KEYS;
   /** Made when a client first moves them, as few do. */
   let ceilings: Ceilings | undefined;
-  const elsewhere = tools.resumeUrl === undefined ? {} : { resumeUrl: tools.resumeUrl };
   const parted = "parcel" in origin ? origin : undefined;
   /** When the token of a client without HELLO expires: it cannot renew it. */
   let expiresAt: number | undefined;
@@ -52,6 +55,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
   /** The socket that has no room. */
   let full: Line | undefined;
   let stopTimer: (() => void) | undefined;
+  let output: StreamOutput | undefined;
   /** Most sessions never need any. */
   const ceilingsOf = (): Ceilings =>
     (ceilings ??= createCeilings({
@@ -61,17 +65,20 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       stream: (ref, limits) => toStream(ref, (key) => emit({ t: "client.window", at: clock.now(), key, limits })),
     }));
 
-  const pending: EndpointEffect[] = [];
+  /** What is caused while other effects are performed. */
+  let pending: EndpointEffect[] = NO_EFFECTS;
   let performing = false;
 
   /** Effects are performed in the order they were asked for: what an effect causes waits for those before it. */
   function step(event: EndpointEvent): void {
     if (disposed) return;
-    const effects = endpoint.step(event.t === "drain" ? { ...event, ...elsewhere } : event);
+    const { resumeUrl } = tools;
+    const effects = endpoint.step(event.t === "drain" && resumeUrl !== undefined ? { ...event, resumeUrl } : event);
     tools.changed(session);
     if (effects.length === 0) return;
     if (performing) {
-      for (const effect of effects) pending.push(effect);
+      if (pending === NO_EFFECTS) pending = [...effects];
+      else for (const effect of effects) pending.push(effect);
       return;
     }
     performing = true;
@@ -79,7 +86,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       for (const effect of effects) perform(effect);
       for (let i = 0; i < pending.length; i++) perform(pending[i] as EndpointEffect);
     } finally {
-      pending.length = 0;
+      pending = NO_EFFECTS;
       performing = false;
     }
   }
@@ -87,25 +94,20 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
   function perform(effect: EndpointEffect): void {
     switch (effect.t) {
       case "transmit":
-        line?.socket.send(effect.data);
-        return;
+        return line?.socket.send(effect.data);
       case "timer":
         stopTimer?.();
         stopTimer =
           effect.at === null ? undefined : clock.at(effect.at, () => step({ t: "timer.fired", at: clock.now() }));
         return;
       case "ping":
-        line?.socket.ping();
-        return;
+        return line?.socket.ping();
       case "close":
-        line?.socket.close(effect.code, effect.reason);
-        return;
+        return line?.socket.close(effect.code, effect.reason);
       case "terminate":
-        line?.socket.terminate();
-        return;
+        return line?.socket.terminate();
       case "reading":
-        line?.socket.setReading(effect.on);
-        return;
+        return line?.socket.setReading(effect.on);
       case "hello":
         rich = true;
         label = effect.sessionId;
@@ -119,11 +121,7 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
         endIfOver();
         return;
       case "stream.opened":
-        identified(
-          (who) => openStream(effect.stream, effect.frame, who),
-          (error) => refuse(effect.stream, error),
-        );
-        return;
+        return streamWork().open(effect.stream, effect.frame);
       case "stream.cancelled":
         toStream(effect.stream, (key) => emit({ t: "client.cancelled", at: clock.now(), key, reason: effect.reason }));
         return;
@@ -166,11 +164,9 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
       case "feedback":
         return tools.feedback(`${id}/${effect.stream}`, effect.content);
       case "stream.detach":
-        letGo(effect.stream);
-        return;
+        return streamWork().letGo(effect.stream);
       case "stream.parted":
-        partFrom(effect);
-        return;
+        return streamWork().partFrom(effect);
       // A stream that has a reader again goes on as it was; the rest is the client's side.
       default:
     }
@@ -181,79 +177,76 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
     if (key !== undefined) fn(key);
   }
 
-  function identified(then: (who: Principal) => void, otherwise: (error: AtpError) => void): void {
-    if (principal === undefined)
-      line?.identify((who) => {
-        principal = who.principal;
-        expiresAt = who.expiresAt;
-        then(principal);
-      }, otherwise);
-    else if (rich || expiresAt === undefined || clock.wall() < expiresAt) then(principal);
-    else otherwise(new AtpError("EAUTH", "The token has expired. Connect again.", { details: { expired: true } }));
-  }
-
-  function openStream(ref: StreamRef, frame: Frame, who: Principal): void {
-    // Its socket may have gone while its credentials were looked at: then nobody could read it.
-    if (disposed || (line === undefined && !resumable)) return;
-    const key = `${id}/${ref}`;
-    try {
-      tools.admit();
-      keys.set(ref, key);
-      const qos = frame.qos ?? "silver";
-      const parse: ParseOptions = { meta: frame.meta, payload: frame.payload, qos, principal: who, resumable };
-      tools.open(
-        {
-          key,
-          ref,
-          parse,
-          frame,
-          rich,
-          dryRun: false,
-          session: id,
-          sessionLimits: ceilings?.session() ?? tools.leaseLimits,
-          output,
-        },
-        who,
-      );
-      // It was not there when this was told.
-      if (full !== undefined && full === line) emit({ t: "outbox.full", at: clock.now(), key, of: "socket" });
-    } catch (error) {
-      keys.delete(ref);
-      refuse(ref, AtpError.from(error));
+  /** What is done about single streams: made when there is one to do it for, since idle sessions are many. */
+  function streamWork(): {
+    readonly open: (ref: StreamRef, frame: Frame) => void;
+    readonly letGo: typeof letGo;
+    readonly partFrom: typeof partFrom;
+  } {
+    function identified(then: (who: Principal) => void, otherwise: (error: AtpError) => void): void {
+      if (principal === undefined)
+        line?.identify((who) => {
+          principal = who.principal;
+          expiresAt = who.expiresAt;
+          then(principal);
+        }, otherwise);
+      else if (rich || expiresAt === undefined || clock.wall() < expiresAt) then(principal);
+      else otherwise(new AtpError("EAUTH", "The token has expired. Connect again.", { details: { expired: true } }));
     }
-  }
 
-  /** A client lets go of a stream: it gets a token, by which anybody of its principal can take it up (A9.2). */
-  function letGo(stream: StreamRef): void {
-    const resumeToken = tools.rng.hex(TOKEN_BYTES);
-    settle(
-      () =>
-        settled(tools.hash(resumeToken), (resumeTokenId) =>
-          step({ t: "stream.part", at: clock.now(), stream, resumeToken, resumeTokenId }),
-        ),
-      (error) => control(stream, { type: payloadTypes.error, content: AtpError.from(error).toContent() }),
-    );
-  }
+    function openStream(ref: StreamRef, frame: Frame, who: Principal): void {
+      // Its socket may have gone while its credentials were looked at: then nobody could read it.
+      if (disposed || (line === undefined && !resumable)) return;
+      const key = `${id}/${ref}`;
+      try {
+        tools.admit();
+        keys = withKey(keys, ref, key);
+        const qos = frame.qos ?? "silver";
+        const parse: ParseOptions = { meta: frame.meta, payload: frame.payload, qos, principal: who, resumable };
+        const sessionLimits = ceilings?.session() ?? tools.leaseLimits;
+        const asked = { key, ref, parse, frame, rich, dryRun: false, session: id, sessionLimits, output: outputOf() };
+        tools.open(asked, who);
+        // It was not there when this was told.
+        if (full !== undefined && full === line) emit({ t: "outbox.full", at: clock.now(), key, of: "socket" });
+      } catch (error) {
+        keys = withoutKey(keys, ref);
+        refuse(ref, AtpError.from(error));
+      }
+    }
 
-  function partFrom({ stream, parcel, tokenId }: Extract<EndpointEffect, { t: "stream.parted" }>): void {
-    const key = keys.get(stream);
-    keys.delete(stream);
-    ceilings?.forget(stream);
-    if (key === undefined || principal === undefined) return;
-    const next = createSession(tools, {
-      codec: origin.codec,
-      principal,
-      ref: stream,
-      key,
-      parcel,
-      tokenId,
-      sealed: seal.sealed,
-    });
-    // Nobody was lost: it goes on, whatever it does on a disconnect.
-    emit({ t: "outbox.room", at: clock.now(), key });
-    tools.opened(next);
-    tools.parted(key, next, session);
-    next.step({ t: "session.restore", at: clock.now(), parcel, tokenId });
+    /** A client lets go of a stream: it gets a token, by which anybody of its principal can take it up (A9.2). */
+    function letGo(stream: StreamRef): void {
+      const resumeToken = tools.rng.hex(TOKEN_BYTES);
+      settle(
+        () =>
+          settled(tools.hash(resumeToken), (resumeTokenId) =>
+            step({ t: "stream.part", at: clock.now(), stream, resumeToken, resumeTokenId }),
+          ),
+        (error) => control(stream, { type: payloadTypes.error, content: AtpError.from(error).toContent() }),
+      );
+    }
+
+    function partFrom({ stream, parcel, tokenId }: Extract<EndpointEffect, { t: "stream.parted" }>): void {
+      const key = keys.get(stream);
+      keys = withoutKey(keys, stream);
+      ceilings?.forget(stream);
+      if (key === undefined || principal === undefined) return;
+      const { codec } = origin;
+      const { sealed } = seal;
+      const next = createSession(tools, { codec, principal, ref: stream, key, parcel, tokenId, sealed });
+      // Nobody was lost: it goes on, whatever it does on a disconnect.
+      emit({ t: "outbox.room", at: clock.now(), key });
+      tools.opened(next);
+      tools.parted(key, next, session);
+      next.step({ t: "session.restore", at: clock.now(), parcel, tokenId });
+    }
+
+    const open = (ref: StreamRef, frame: Frame): void =>
+      identified(
+        (who) => openStream(ref, frame, who),
+        (error) => refuse(ref, error),
+      );
+    return { open, letGo, partFrom };
   }
 
   function refuse(ref: StreamRef, error: AtpError): void {
@@ -277,21 +270,25 @@ export function createSession(tools: SessionTools, origin: Line | Parted | Heir)
     tools.disposed(session);
   }
 
-  const output: StreamOutput = streamOutput({
-    now: () => clock.now(),
-    step,
-    ended(ref) {
-      keys.delete(ref);
-      ceilings?.forget(ref);
-    },
-    numbered: (ref, payload) => ceilingsOf().numbered(ref, payload),
-    settled: endIfOver,
-  });
+  /** Made for the first stream. */
+  const outputOf = (): StreamOutput =>
+    (output ??= streamOutput({
+      now: () => clock.now(),
+      step,
+      ended(ref) {
+        keys = withoutKey(keys, ref);
+        ceilings?.forget(ref);
+      },
+      numbered: (ref, payload) => ceilingsOf().numbered(ref, payload),
+      settled: endIfOver,
+    }));
 
-  if (parted !== undefined) keys.set(parted.ref, parted.key);
+  if (parted !== undefined) keys = withKey(keys, parted.ref, parted.key);
   const session: Session = {
     id,
-    output,
+    get output() {
+      return outputOf();
+    },
     get principal() {
       return principal;
     },
