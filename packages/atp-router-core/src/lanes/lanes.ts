@@ -251,6 +251,13 @@ export function createLanes<T extends Ticket = Ticket>(config: LanesConfig): Lan
       dispatch(at);
       return allTold();
     },
+    isFree(adapter, lane) {
+      if (!mayRun(lane)) return false;
+      const pool = pools.get(adapter);
+      if (pool === undefined) return true;
+      for (const { flows } of pool.books) if (flows.size > 0) return false;
+      return pool.running + keptFrom(lane, pool.books, pool.limit) < pool.limit;
+    },
     runningAt: (adapter) => pools.get(adapter)?.running ?? 0,
     outlook(lane, tenant, at, ahead = 0) {
       let best: Outlook | undefined;

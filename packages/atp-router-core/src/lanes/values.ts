@@ -109,6 +109,8 @@ export interface Lanes<T extends Ticket = Ticket> {
   nextExpiryAt(): Ms | null;
   /** An adapter takes so many calls at once from now on. What runs beyond it ends by itself. */
   setLimit(adapter: string, limit: number, at: Ms): readonly LaneOutcome<T>[];
+  /** A ticket of this lane would get its slot at once. */
+  isFree(adapter: string, lane: Lane): boolean;
   /** Calls that run at an adapter. */
   runningAt(adapter: string): number;
   /**

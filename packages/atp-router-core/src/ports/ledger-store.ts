@@ -23,8 +23,15 @@ export interface LedgerStore {
   /**
    * Grants when `posted + reserved + asked <= limit` in every scope and dimension. An open hold's id
    * answers `ok` again; a resolved one's is refused, for nothing may start on it.
+   * @param leaves the call leaves as soon as this is granted, as if `dispatched` followed: one question instead of two. @default false
    */
-  reserve(hold: string, scopes: readonly HoldScope[], amounts: Amounts, ttlMs: Ms): Promise<ReserveResult>;
+  reserve(
+    hold: string,
+    scopes: readonly HoldScope[],
+    amounts: Amounts,
+    ttlMs: Ms,
+    leaves?: boolean,
+  ): Promise<ReserveResult>;
   /** Adds to an open hold, by the same rule. `attempt` makes repeats harmless. */
   extend(hold: string, attempt: number, more: Amounts): Promise<ReserveResult>;
   /** The call leaves the router now: expiry posts the hold in full from here on. */

@@ -100,6 +100,11 @@ export function createLeasedLedgerStore(options: LeasedLedgerOptions): LeasedLed
     if (refusal.remedy === "wait" || refusal.remedy === "shrink") pressure?.tell(scope);
   }
 
+  async function dispatched(hold: string): Promise<void> {
+    own.dispatched(hold);
+    await Promise.all((holds.get(hold) ?? []).map((lease) => lease.dispatched(hold)));
+  }
+
   async function end(
     hold: string,
     posted: { readonly tokens: number; readonly usdMicros: number } | undefined,
@@ -112,10 +117,13 @@ export function createLeasedLedgerStore(options: LeasedLedgerOptions): LeasedLed
   const stop = pressure?.listen((scope) => void leases.get(scope)?.giveBack());
 
   return {
-    async reserve(hold, scopes, amounts, ttlMs) {
+    async reserve(hold, scopes, amounts, ttlMs, leaves = false) {
       const inner = scopes.filter(({ source }) => source !== "tenant");
       const outer = scopes.filter(({ source }) => source === "tenant");
-      if (holds.has(hold)) return granted;
+      if (holds.has(hold)) {
+        if (leaves) await dispatched(hold);
+        return granted;
+      }
       const result = own.reserve({ hold, scopes: inner, amounts, ttlMs, at: clock.now() });
       if (!result.ok) return result;
       const borrowed = await borrow(hold, outer, amounts, ttlMs).catch((error: unknown) => {
@@ -125,6 +133,7 @@ export function createLeasedLedgerStore(options: LeasedLedgerOptions): LeasedLed
       if (!borrowed.ok) own.void(hold);
       // It was taken back while its chunk was on the way.
       else if (!own.state.holds.has(hold)) await end(hold, undefined);
+      else if (leaves) await dispatched(hold);
       return borrowed;
     },
     async extend(hold, attempt, more) {
@@ -150,10 +159,7 @@ export function createLeasedLedgerStore(options: LeasedLedgerOptions): LeasedLed
       if (!result.ok) takeBack();
       return result;
     },
-    async dispatched(hold) {
-      own.dispatched(hold);
-      await Promise.all((holds.get(hold) ?? []).map((lease) => lease.dispatched(hold)));
-    },
+    dispatched,
     async settle(hold, used) {
       const held = own.state.holds.get(hold);
       if (held === undefined) return;

@@ -64,15 +64,18 @@ local function resolve(key, h, tokens, usd, id, expiries)
 end
 `;
 
-/** KEYS hold, expiries, waiting, scopes...; ARGV now, ttl, p, t, u, id, then for each scope mp, mt, mu, ms to keep it unused ('' for ever). */
+/** KEYS hold, expiries, waiting, scopes...; ARGV now, ttl, p, t, u, id, '1' when it is dispatched at once, then for each scope mp, mt, mu, ms to keep it unused ('' for ever). */
 const reserve = `${prelude}
 local h = redis.call('HMGET', KEYS[1], 'r', 'e')
 if h[1] then return { 2 } end
-if h[2] then return { 1 } end
+if h[2] then
+  if ARGV[7] == '1' then redis.call('HSET', KEYS[1], 'd', '1') end
+  return { 1 }
+end
 local p, t, u = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local all, ok = {}, true
 for i = 4, #KEYS do
-  local at = 7 + (i - 4) * 4
+  local at = 8 + (i - 4) * 4
   local a = load(KEYS[i])
   if not a then
     a = { mp = tonumber(ARGV[at]), mt = tonumber(ARGV[at + 1]), mu = tonumber(ARGV[at + 2]), pt = 0, pu = 0, rp = 0, rt = 0, ru = 0,
@@ -94,12 +97,13 @@ for i = 1, #all do
   a.o = a.o + 1
   save(key, a)
   redis.call('HDEL', key, 'f')
-  local keep = ARGV[10 + (i - 1) * 4]
+  local keep = ARGV[11 + (i - 1) * 4]
   if keep ~= '' then redis.call('PEXPIRE', key, keep) end
   names[i] = key
 end
 local e = clock(ARGV[1]) + tonumber(ARGV[2]) + 5000
 redis.call('HSET', KEYS[1], 'k', table.concat(names, '\\n'), 'p', ARGV[3], 't', ARGV[4], 'u', ARGV[5], 'e', text(e))
+if ARGV[7] == '1' then redis.call('HSET', KEYS[1], 'd', '1') end
 redis.call('ZADD', KEYS[2], text(e), ARGV[6])
 return { 1 }
 `;

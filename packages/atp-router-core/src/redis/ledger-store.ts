@@ -151,7 +151,7 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
         return () => pressed.delete(listener);
       },
     },
-    async reserve(hold, scopes, amounts, ttlMs) {
+    async reserve(hold, scopes, amounts, ttlMs, leaves = false) {
       assertCountable(amounts, ttlMs);
       const own = uniqueScopes(scopes);
       if (voided.has(hold)) return refused(own, amounts);
@@ -167,6 +167,7 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
         amounts.tokens,
         amounts.usdMicros,
         hold,
+        leaves ? "1" : "",
       ];
       for (const scope of own) {
         keys.push(key(tenant, "s", scope.key));

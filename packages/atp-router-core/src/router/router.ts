@@ -197,6 +197,9 @@ export function createRouterMachine(config: {
           granted(lanes.cancel(ticket, at), at, out);
           break;
         }
+        case "hold.reserve":
+          out.push(lanes.isFree(effect.adapter, effect.lane) ? { ...effect, leaves: true } : effect);
+          break;
         case "hedge.ask": {
           const isShort = queued > 0 || at - shedAt < SHED_MS;
           const adapter = tails.hedge(effect.adapters, isShort, at);

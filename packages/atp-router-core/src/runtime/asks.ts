@@ -111,9 +111,10 @@ export async function readLeft(
 ): Promise<{ left: Limits; from: LimitSources }> {
   const from: LimitSources = {};
   const least: { -readonly [D in keyof Limits]: Limits[D] } = {};
-  for (const scope of scopes) {
-    // A store that cannot answer refuses the hold itself, and says why; a plan may be made without it.
-    const balance = await ledger.read(scope.key).catch(() => undefined);
+  // A store that cannot answer refuses the hold itself, and says why; a plan may be made without it.
+  const balances = await Promise.all(scopes.map(({ key }) => ledger.read(key).catch(() => undefined)));
+  for (const [i, scope] of scopes.entries()) {
+    const balance = balances[i];
     for (const dimension of ["parallel", "tokens", "usdMicros"] as const) {
       const limit = balance === undefined ? scope.limits[dimension] : balance.limits[dimension];
       if (limit === undefined) continue;

@@ -36,6 +36,8 @@ export interface StreamHost {
   readonly timers: Partial<Record<TimerName, () => void>>;
   /** By leg; null while the call is on its way. */
   readonly legs: Map<number, LegSlot>;
+  /** Holds of which the ledger knows that their calls leave. */
+  readonly leaving: Set<string>;
 }
 
 /** Follows a stream, when traces are on. */
@@ -58,7 +60,7 @@ export function newHost(
   more: Pick<StreamHost, "output" | "session" | "callPrefix" | "trace">,
 ): StreamHost {
   const traceparent = task.trace?.traceparent;
-  const begun = { unlogged: false, timers: {}, legs: new Map<number, LegSlot>() };
+  const begun = { unlogged: false, timers: {}, legs: new Map<number, LegSlot>(), leaving: new Set<string>() };
   return { key, ref, scope: `session:${of}`, tenant, qos, task, traceparent, ...begun, ...more };
 }
 

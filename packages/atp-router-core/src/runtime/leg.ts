@@ -17,67 +17,67 @@ export function openLeg(tools: Tools, host: StreamHost, effect: Start): void {
   const { leg } = effect;
   const slot: LegSlot = { handle: null, demand: 0, cancelled: false };
   host.legs.set(leg, slot);
-  tools.ledger.dispatched(effect.hold).then(
-    () => {
-      if (slot.cancelled) return;
-      const port = tools.adapters.get(effect.adapter);
-      if (port === undefined) {
-        emit({
-          t: "leg.ended",
-          at: clock.now(),
-          key,
-          leg,
-          end: { failure: { kind: "unavailable", message: "is not configured any more", sent: false } },
-        });
-        return;
-      }
-      const traced = host.trace?.call({
-        operation: "chat",
-        attempt: effect.attempt,
-        maxOutputTokens: effect.maxOutputTokens,
-        ...nameOf(tools, effect.adapter),
+  const open = (): void => {
+    if (slot.cancelled) return;
+    const port = tools.adapters.get(effect.adapter);
+    if (port === undefined) {
+      emit({
+        t: "leg.ended",
+        at: clock.now(),
+        key,
+        leg,
+        end: { failure: { kind: "unavailable", message: "is not configured any more", sent: false } },
       });
-      const traceparent = traced?.traceparent ?? host.traceparent;
-      const sink: LegSink = {
-        chunk: (chunk) => emit({ t: "leg.chunk", at: clock.now(), key, leg, chunk }),
-        end: (end) => {
-          host.legs.delete(leg);
-          if ("failure" in end && end.failure.kind !== "cancelled") {
-            tools.observer?.observe({ t: "adapter.failed", adapter: effect.adapter, key, failure: end.failure });
-          }
-          emit({ t: "leg.ended", at: clock.now(), key, leg, end });
+      return;
+    }
+    const traced = host.trace?.call({
+      operation: "chat",
+      attempt: effect.attempt,
+      maxOutputTokens: effect.maxOutputTokens,
+      ...nameOf(tools, effect.adapter),
+    });
+    const traceparent = traced?.traceparent ?? host.traceparent;
+    const sink: LegSink = {
+      chunk: (chunk) => emit({ t: "leg.chunk", at: clock.now(), key, leg, chunk }),
+      end: (end) => {
+        host.legs.delete(leg);
+        if ("failure" in end && end.failure.kind !== "cancelled") {
+          tools.observer?.observe({ t: "adapter.failed", adapter: effect.adapter, key, failure: end.failure });
+        }
+        emit({ t: "leg.ended", at: clock.now(), key, leg, end });
+      },
+    };
+    try {
+      const handle = port.open(
+        {
+          callId: `${host.callPrefix}.${leg}`,
+          session: host.session,
+          qos: effect.qos,
+          attempt: effect.attempt,
+          ...(traceparent === undefined ? {} : { traceparent }),
+          taskType: effect.task.taskType,
+          promptJson: promptOf(effect),
+          maxOutputTokens: effect.maxOutputTokens,
+          contextJson: effect.contextJson,
+          sample: effect.sample,
+          deadlineAt: effect.deadlineAt,
         },
-      };
-      try {
-        const handle = port.open(
-          {
-            callId: `${host.callPrefix}.${leg}`,
-            session: host.session,
-            qos: effect.qos,
-            attempt: effect.attempt,
-            ...(traceparent === undefined ? {} : { traceparent }),
-            taskType: effect.task.taskType,
-            promptJson: promptOf(effect),
-            maxOutputTokens: effect.maxOutputTokens,
-            contextJson: effect.contextJson,
-            sample: effect.sample,
-            deadlineAt: effect.deadlineAt,
-          },
-          traced === undefined ? sink : tracedSink(sink, traced),
-        );
-        slot.handle = handle;
-        if (slot.cancelled) handle.cancel("cancelled while it was opened");
-        else if (slot.demand !== 0) handle.demand(slot.demand);
-      } catch (error) {
-        // No port may throw here. One that does ends its own stream: nobody waits for this promise, and the process would fall.
-        const id = tools.defectId();
-        tools.observer?.observe({ t: "defect", id, where: "leg.open", error });
-        emit({ t: "defect", at: clock.now(), key, id });
-        sink.end({ failure: { kind: "protocol", message: "its port threw", sent: true } });
-      }
-    },
-    () => emit({ t: "hold.unavailable", at: clock.now(), key, leg }),
-  );
+        traced === undefined ? sink : tracedSink(sink, traced),
+      );
+      slot.handle = handle;
+      if (slot.cancelled) handle.cancel("cancelled while it was opened");
+      else if (slot.demand !== 0) handle.demand(slot.demand);
+    } catch (error) {
+      // No port may throw here. One that does ends its own stream: nobody waits for this promise, and the process would fall.
+      const id = tools.defectId();
+      tools.observer?.observe({ t: "defect", id, where: "leg.open", error });
+      emit({ t: "defect", at: clock.now(), key, id });
+      sink.end({ failure: { kind: "protocol", message: "its port threw", sent: true } });
+    }
+  };
+  if (host.leaving.delete(effect.hold)) queueMicrotask(open);
+  else
+    tools.ledger.dispatched(effect.hold).then(open, () => emit({ t: "hold.unavailable", at: clock.now(), key, leg }));
 }
 
 /** What an adapter is asked; one that goes on with an answer finds it as the last message, the assistant's. */

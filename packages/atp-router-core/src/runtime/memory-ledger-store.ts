@@ -19,11 +19,13 @@ export function createMemoryLedgerStore(clock: Clock): LedgerStore {
   }
 
   return {
-    async reserve(hold, scopes, amounts, ttlMs) {
+    async reserve(hold, scopes, amounts, ttlMs, leaves = false) {
       const asked = { hold, scopes, amounts, ttlMs, at: clock.now() };
-      const result = ledger.reserve(asked);
+      const first = ledger.reserve(asked);
       // What only an expired hold stands in the way of is granted.
-      return result.ok || sweep().length === 0 ? result : ledger.reserve(asked);
+      const result = first.ok || sweep().length === 0 ? first : ledger.reserve(asked);
+      if (leaves && result.ok) ledger.dispatched(hold);
+      return result;
     },
     async extend(hold, attempt, more) {
       const result = ledger.extend(hold, attempt, more);

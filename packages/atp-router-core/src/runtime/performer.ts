@@ -68,8 +68,9 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
     case "hold.reserve": {
       const outer = tools.budgets.current(effect.scopes);
       const scopes = [{ source: "stream" as const, key: `stream:${key}`, limits: effect.window }, ...outer];
-      tools.ledger.reserve(effect.hold, scopes, effect.amounts, effect.ttlMs).then(
-        (result) =>
+      tools.ledger.reserve(effect.hold, scopes, effect.amounts, effect.ttlMs, effect.leaves).then(
+        (result) => {
+          if (result.ok && effect.leaves === true) host.leaving.add(effect.hold);
           emit(
             result.ok
               ? { t: "hold.granted", at: clock.now(), key, leg: effect.leg }
@@ -82,7 +83,8 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
                   left: result.left,
                   ...refill(outer, result.refusal),
                 },
-          ),
+          );
+        },
         () => {
           // It may have been applied: what may stand is taken back.
           desk.void(effect.hold);

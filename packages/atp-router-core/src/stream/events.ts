@@ -149,7 +149,11 @@ export type StreamEffect = { readonly key: StreamKey } & (
   | {
       readonly t: "hold.reserve";
       readonly leg: number;
+      readonly adapter: string;
+      readonly lane: Qos;
       readonly hold: string;
+      /** Its call leaves as soon as the hold stands, as far as can be told: a slot is free. */
+      readonly leaves?: true;
       readonly scopes: readonly OuterScope[];
       readonly window: Limits;
       readonly amounts: Amounts;

@@ -92,6 +92,8 @@ export function reserve(s: StreamState, leg: Leg, at: Ms, out: Out): void {
     key: s.key,
     t: "hold.reserve",
     leg: leg.index,
+    adapter: leg.call.adapter.id,
+    lane: s.qos,
     hold: leg.hold,
     scopes: s.opening.scopes,
     window: s.window,

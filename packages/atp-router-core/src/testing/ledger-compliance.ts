@@ -137,6 +137,18 @@ export function ledgerStoreCompliance(name: string, make: MakeLedgerStore, { des
       await expectBooks(store, { ...call, parallel: 0 }, nothing);
     });
 
+    test("A7.4 a hold whose call leaves at once is posted in full too, and a repeat of it", async (store, clock) => {
+      await store.reserve("sent", scopes({}), call, TTL_MS, true);
+      await store.reserve("again", scopes({}), call, TTL_MS);
+      await store.reserve("again", scopes({}), call, TTL_MS, true);
+      await store.reserve("used", scopes({}), call, TTL_MS, true);
+      await store.settle("used", { tokens: 1, usdMicros: 1 });
+      await clock.advance(OVER_MS);
+      expect([...(await store.sweep())].sort()).toEqual(["again", "sent"]);
+      const posted = { parallel: 0, tokens: 2 * call.tokens + 1, usdMicros: 2 * call.usdMicros + 1 };
+      await expectBooks(store, posted, nothing);
+    });
+
     test("A7.5 an overrun is posted in full, and then nothing new starts", async (store) => {
       const limits = { tokens: 150 };
       await store.reserve("a", scopes(limits), call, TTL_MS);
