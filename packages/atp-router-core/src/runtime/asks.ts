@@ -112,7 +112,10 @@ export async function readLeft(
   const from: LimitSources = {};
   const least: { -readonly [D in keyof Limits]: Limits[D] } = {};
   // A store that cannot answer refuses the hold itself, and says why; a plan may be made without it.
-  const balances = await Promise.all(scopes.map(({ key }) => ledger.read(key).catch(() => undefined)));
+  // One without ceilings has nothing to tell.
+  const balances = await Promise.all(
+    scopes.map(({ key, limits }) => (isUnlimited(limits) ? undefined : ledger.read(key).catch(() => undefined))),
+  );
   for (const [i, scope] of scopes.entries()) {
     const balance = balances[i];
     for (const dimension of ["parallel", "tokens", "usdMicros"] as const) {
@@ -125,6 +128,10 @@ export async function readLeft(
     }
   }
   return { left: least, from };
+}
+
+function isUnlimited({ parallel, tokens, usdMicros }: Limits): boolean {
+  return parallel === undefined && tokens === undefined && usdMicros === undefined;
 }
 
 export function readMemory(tools: Tools, host: StreamHost, effect: Extract<Effect, { t: "memory.read" }>): void {
