@@ -114,7 +114,7 @@ export async function readLeft(
   // A store that cannot answer refuses the hold itself, and says why; a plan may be made without it.
   // One without ceilings has nothing to tell.
   const balances = await Promise.all(
-    scopes.map(({ key, limits }) => (isUnlimited(limits) ? undefined : ledger.read(key).catch(() => undefined))),
+    scopes.map(async ({ key, limits }) => (isUnlimited(limits) ? undefined : ledger.read(key).catch(() => undefined))),
   );
   for (const [i, scope] of scopes.entries()) {
     const balance = balances[i];
