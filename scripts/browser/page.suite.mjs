@@ -2,7 +2,7 @@
 import { keyboard, screenReader } from "./scenes/reaching.mjs";
 import { cancel, changeWindow, cutAndResume, escalate, live } from "./scenes/running.mjs";
 import { ask, markup, openTab, picture, reached, speaking } from "./scenes/steps.mjs";
-import { frames, lanes } from "./scenes/views.mjs";
+import { colours, frames, lanes } from "./scenes/views.mjs";
 import { expect, startTalkers, startWeb } from "./support/web.mjs";
 
 export const name = "page";
@@ -41,7 +41,7 @@ export async function run(browser) {
     seen.push(await live(voting));
     await voting.context().close();
     const told = await open(browser, webs[1].url, problems);
-    for (const scene of [cutAndResume, changeWindow, escalate, cancel, frames, lanes, keyboard, screenReader])
+    for (const scene of [cutAndResume, changeWindow, escalate, cancel, frames, lanes, colours, keyboard, screenReader])
       seen.push(await scene(told));
     await told.context().close();
     expect(problems.length === 0, `no error in the page, not ${problems.join("; ")}`);

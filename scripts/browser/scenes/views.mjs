@@ -1,4 +1,4 @@
-// The two other views: the frames that crossed, and the router's lanes under load.
+// The two other views, the frames that crossed and the router's lanes under load; and the colours.
 import { expect } from "../support/web.mjs";
 import { ask, openTab, picture, reached, speaking } from "./steps.mjs";
 
@@ -94,4 +94,25 @@ export async function lanes(page) {
   await openTab(page, "Run");
   await page.getByRole("radio", { name: "gold" }).check();
   return "lanes under load and at rest";
+}
+
+/** Colours as the system has them, or as chosen; kept for the next visit. */
+export async function colours(page) {
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const choice = page.getByLabel("Colours");
+  const [light, dark] = ["rgb(245, 246, 248)", "rgb(15, 18, 22)"];
+  const seen = [];
+  for (const system of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme: system });
+    for (const theme of ["system", "light", "dark"]) {
+      await choice.selectOption(theme);
+      seen.push(await ground());
+    }
+  }
+  expect(seen.join() === [light, light, dark, dark, light, dark].join(), `each choice in its colours, not ${seen}`);
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.reload();
+  expect((await ground()) === dark && (await choice.inputValue()) === "dark", "the choice kept for the next visit");
+  await choice.selectOption("system");
+  return "colours chosen and kept";
 }
