@@ -27,6 +27,7 @@ function read() {
       options: {
         url: { type: "string" },
         token: { type: "string" },
+        key: { type: "string" },
         testee: { type: "string" },
         adapter: { type: "string" },
         coverage: { type: "boolean", default: false },
@@ -100,7 +101,7 @@ if (values.coverage) {
 const reports = join(root, values.reports);
 mkdirSync(reports, { recursive: true });
 const common = ["--profile", values.profile];
-for (const name of ["only", "token"]) if (values[name] !== undefined) common.push(`--${name}`, values[name]);
+for (const name of ["only", "token", "key"]) if (values[name] !== undefined) common.push(`--${name}`, values[name]);
 if (values.quiet) common.push("--quiet");
 const expected = values.expected === undefined ? [] : ["--expected", values.expected];
 if (values.expected !== undefined && !existsSync(values.expected)) {

@@ -8,6 +8,7 @@ import { dataFolder } from "./data.js";
 import { applyExpected, readExpected } from "./expected.js";
 import { type Fault, isFault, startFaultProxy } from "./fault-proxy.js";
 import { runHttp } from "./live/run-http.js";
+import { runIntegrity } from "./live/run-integrity.js";
 import { runServer } from "./live/run-server.js";
 import { countOf, writeReports } from "./report.js";
 import { profiles, type Result } from "./result.js";
@@ -20,7 +21,8 @@ const HELP = `usage: atp-conformance <command> [options]
 
   self                          the TypeScript codec and endpoint, in virtual time
   testee --command COMMAND      a program that speaks the testee protocol
-  server --url ws://HOST/ws     a running router; --token for one that asks for credentials
+  server --url ws://HOST/ws     a running router; --token for one that asks for credentials,
+                                --key BASE64 for one that asks for signatures (A10)
   adapter --url http://HOST     a running adapter
   proxy --url ws://HOST/ws      a proxy before a router that breaks connections by --fault, one for each connection
   serve                         be the TypeScript testee, on standard input and output
@@ -47,6 +49,7 @@ async function main(): Promise<number> {
       command: { type: "string" },
       url: { type: "string" },
       token: { type: "string" },
+      key: { type: "string" },
       profile: { type: "string", default: "all" },
       only: { type: "string" },
       reports: { type: "string" },
@@ -88,8 +91,10 @@ async function main(): Promise<number> {
     }
     case "server": {
       const target = url();
+      const key = readKey(values.key);
       const results = [
-        ...(await runServer(target, values.token, choice)),
+        ...(await runServer(target, values.token, choice, key)),
+        ...(await runIntegrity({ url: target, token: values.token, key }, choice)),
         ...(await runHttp(target, values.token, choice)),
       ];
       return report(target, results, values);
@@ -113,6 +118,14 @@ async function main(): Promise<number> {
     default:
       throw new Usage(`there is no command ${command}`);
   }
+}
+
+/** The key of a principal, in base64. */
+function readKey(text: string | undefined): Uint8Array | undefined {
+  if (text === undefined) return undefined;
+  const key = Buffer.from(text, "base64");
+  if (key.length === 0) throw new Usage("--key is a key in base64");
+  return key;
 }
 
 /** A fault as written on the command line. */

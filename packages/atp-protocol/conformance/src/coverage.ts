@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { adapterChecks } from "./adapter/run-adapter.js";
 import { readExclusions, readTraces, readVectors } from "./data.js";
 import { httpChecks } from "./live/run-http.js";
+import { integrityChecks } from "./live/run-integrity.js";
 import { CLIENT_RULES, ROUTER_RULES } from "./observed-rules.js";
 
 /** One requirement of the specification's list. */
@@ -24,6 +25,7 @@ export function checksByRule(): Map<string, string[]> {
   add("every frame of a router", ROUTER_RULES);
   add("every frame of a client", CLIENT_RULES);
   for (const { id, rules } of httpChecks) add(`http:${id}`, rules);
+  for (const { id, rules } of integrityChecks) add(`integrity:${id}`, rules);
   for (const { id, rules } of adapterChecks) add(`adapter:${id}`, rules);
   return found;
 }

@@ -2,6 +2,7 @@ import type { Line } from "../line.js";
 import { Failure, Skip } from "../result.js";
 import type { Output } from "../testee/protocol.js";
 import type { ConnectOptions } from "../trace-data.js";
+import { signedText } from "./signing.js";
 import { openWebSocket, type RawWebSocket } from "./web-socket.js";
 
 /** How long a live router has for what must come, in milliseconds. */
@@ -19,6 +20,8 @@ class LiveSocket {
   constructor(
     readonly url: string,
     readonly token: string | undefined,
+    /** Signs every frame that must be (A10). */
+    readonly key?: Uint8Array,
   ) {}
 
   async connect(options: ConnectOptions): Promise<void> {
@@ -44,7 +47,11 @@ class LiveSocket {
   send(text: string): void {
     const named = /"session_id":"([A-Za-z0-9._:-]+)"/.exec(text)?.[1];
     if (named !== undefined && !text.includes('"SYN"')) this.#session = named;
-    this.#socket?.send(text);
+    this.#say(text);
+  }
+
+  #say(text: string): void {
+    this.#socket?.send(this.key === undefined ? text : signedText(text, this.key));
   }
 
   bytes(opcode: number, bytes: Buffer): void {
@@ -81,7 +88,7 @@ class LiveSocket {
   async rest(): Promise<readonly Output[]> {
     if (!this.#open || this.#queue.some((output) => "close" in output)) return this.#queue.splice(0);
     const stream = `conformance-probe-${++this.#probes}`;
-    this.#socket?.send(
+    this.#say(
       JSON.stringify({
         ...{ v: 1, session_id: this.#session, stream_id: stream, msg_seq: 1, flags: ["SYN"], ttl: 0 },
         payload: { type: "agent.request", content: { prompt: "is anything left?" } },
@@ -113,6 +120,8 @@ export class LiveLine implements Line {
   constructor(
     readonly url: string,
     readonly token: string | undefined,
+    /** Signs every frame that must be (A10). */
+    readonly key?: Uint8Array,
   ) {}
 
   #socket(number: number): LiveSocket {
@@ -123,7 +132,7 @@ export class LiveLine implements Line {
 
   async connect(number: number, options: ConnectOptions): Promise<void> {
     this.#sockets.get(number)?.close();
-    const socket = new LiveSocket(this.url, this.token);
+    const socket = new LiveSocket(this.url, this.token, this.key);
     this.#sockets.set(number, socket);
     await socket.connect(options);
   }

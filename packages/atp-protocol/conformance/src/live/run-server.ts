@@ -6,9 +6,15 @@ import { LiveLine } from "./live-line.js";
 
 /**
  * Puts every trace of a choice to a running router. Those that need a clock or a program are skipped by name.
+ * @param key signs what the suite says, for a router that asks for signatures
  * @throws Error when nothing answers at the URL.
  */
-export async function runServer(url: string, token: string | undefined, choice: Choice): Promise<Result[]> {
+export async function runServer(
+  url: string,
+  token: string | undefined,
+  choice: Choice,
+  key?: Uint8Array,
+): Promise<Result[]> {
   const first = new LiveLine(url, token);
   await first.connect(1, {}).catch((error: Error) => {
     throw new Error(`no router answers at ${url}: ${error.message}`);
@@ -25,7 +31,7 @@ export async function runServer(url: string, token: string | undefined, choice: 
           throw new Skip("no --token was given, so the router is taken as one that asks for none");
         if ((trace.needs ?? []).includes("anonymous") && token !== undefined)
           throw new Skip("a --token was given, so the router is taken as one that asks for it");
-        const line = new LiveLine(url, trace.profile === "auth" ? undefined : token);
+        const line = new LiveLine(url, trace.profile === "auth" ? undefined : token, key);
         try {
           await runTrace(trace, line, { live: true, token });
         } finally {
