@@ -40,6 +40,8 @@ export type { Advice, Learner, LearnerConfig, Offer, Option, Outcome, Question }
 export { owed } from "./pacer.js";
 export type { Pacer } from "./pacer.js";
 export type { Truth } from "./patterns.js";
+export { voteWeights } from "./vote-weights.js";
+export type { VoteWeights } from "./vote-weights.js";
 export type { Beta } from "./reliability.js";
 export { mergeStates, parseState } from "./state.js";
 export type { LearningState } from "./state.js";

@@ -1,15 +1,19 @@
-import type { AccuracyPrior } from "./difficulty.js";
-import type { Lookahead, Prospect, Standing } from "./lookahead.js";
+import type { Learner, LearnerConfig, Offer, Option, Outcome } from "./learner-types.js";
+import type { Lookahead, Prospect } from "./lookahead.js";
+import { normals } from "./normals.js";
 import { affordable, newPacer, owed, paid, priceOfMoney } from "./pacer.js";
-import type { Pacer } from "./pacer.js";
 import { patternKey, patternOf } from "./patterns.js";
-import type { Pattern, Truth } from "./patterns.js";
+import type { Pattern } from "./patterns.js";
 import { reliability } from "./reliability.js";
 import type { Beta } from "./reliability.js";
 import { emptyState, mergeStates, parseState } from "./state.js";
 import type { LearningState } from "./state.js";
 import { createTaskLearner } from "./task-learner.js";
 import type { TaskLearner } from "./task-learner.js";
+import { voteWeights } from "./vote-weights.js";
+import type { VoteWeights } from "./vote-weights.js";
+
+export type { Advice, Learner, LearnerConfig, Offer, Option, Outcome, Question } from "./learner-types.js";
 
 /** Verdicts that share an epoch: what is told apart when an adapter changed, and when old verdicts fade. */
 const EPOCH = 32;
@@ -17,116 +21,6 @@ const EPOCH = 32;
 const FOLLOW = 0.05;
 /** How far above its target a governor lets spending go for one call, in requests' worth. */
 const BAND = 6;
-
-/** How a learner learns and what for. */
-export interface LearnerConfig {
-  /** Names this router among those it merges with. */
-  readonly replica: string;
-  /** What is believed of adapters before anything was seen, by task, then by name. */
-  readonly priors?: Readonly<Record<string, Readonly<Record<string, AccuracyPrior>>>>;
-  /**
-   * Questions of a task that ask every adapter, so that it is known who agrees with whom. Priors of twenty verdicts and more make it
-   * needless. @default 25
-   */
-  readonly exploreFirst?: number;
-  /** Holds spending to this many micro-dollars a request. @default none: a right answer's value decides */
-  readonly targetUsdMicros?: number;
-  /** Decide by the best belief alone, never by one drawn from what is still believable: nothing new is found out. @default false */
-  readonly greedy?: boolean;
-  /** @default 1 */
-  readonly seed?: number;
-}
-
-/** One question on its way. Plain data; keep it from the first advice to its end. */
-export interface Question {
-  readonly task: string;
-  readonly bucket: string;
-  /** What a right answer is worth, in micro-dollars. */
-  readonly valueUsdMicros: number;
-  /** It asks everybody, to learn. */
-  readonly explores: boolean;
-  /** Which belief decides it, 0 to 1. */
-  readonly u: number;
-  /** What a micro-dollar counts for it. */
-  readonly priceOfMoney: number;
-}
-
-/** Who can be asked, at its quote. */
-export interface Offer {
-  readonly adapter: string;
-  readonly usdMicros: number;
-}
-
-/** What asking an adapter promises. */
-export interface Option extends Offer {
-  /** Rise of the chance to end with a right answer, less what later calls would cost. */
-  readonly gain: number;
-  /** The gain less the call's price, as a chance of a right answer. Worth it above 0. */
-  readonly net: number;
-}
-
-/** What to do next, and why. */
-export interface Advice {
-  /** Whom to ask; absent: answer now. */
-  readonly ask?: string;
-  /** The group to answer with: an index into the groups given; -1 while there is none. */
-  readonly leading: number;
-  /** Chance that it is right. */
-  readonly confidence: number;
-  /** Chance of each group. */
-  readonly right: readonly number[];
-  /** Who could be asked, best first. */
-  readonly options: readonly Option[];
-  /** `explore`: to learn; `value`: by what it brings; `first`: nobody answered yet; `policy`: by an imported policy. */
-  readonly by: "explore" | "value" | "first" | "policy";
-  /** The reason in a sentence, where the one who advises has one of its own. */
-  readonly why?: string;
-  /** Share of the beliefs that would do the same: the chance of this decision. Asks every belief, so call it only for a record. */
-  propensity(): number;
-}
-
-/** What a question came to. */
-export interface Outcome {
-  readonly groups: readonly (readonly string[])[];
-  readonly silent: readonly string[];
-  readonly truth: Truth;
-}
-
-/** Learns who is right in which task, and advises whom to ask next. Pure: the same calls give the same answers. */
-export interface Learner {
-  /** A question arrives. `u` is uniform in [0, 1). */
-  begin(
-    task: string,
-    options: {
-      readonly bucket?: string;
-      readonly valueUsdMicros: number;
-      readonly u: number;
-      /** It is only explained: it does not count. */
-      readonly dryRun?: boolean;
-    },
-  ): Question;
-  advise(
-    question: Question,
-    seen: { readonly groups: Standing["groups"]; readonly silent: readonly string[]; readonly paidUsdMicros: number },
-    offers: readonly Offer[],
-  ): Advice;
-  /** A question was paid for, whatever came of it. */
-  spent(usdMicros: number): void;
-  /** A verdict on a question's answers; `unknown` when nobody gave one. Adapters that changed are told. */
-  learn(question: Pick<Question, "task" | "bucket">, outcome: Outcome): readonly string[];
-  /** Chance that each adapter is right on a question of a task, by what is known. */
-  accuracy(task: string, bucket?: string): Readonly<Record<string, number>>;
-  /** Verdicts on an adapter in a task over what is known of it elsewhere. */
-  reliability(task: string, adapter: string): Beta;
-  /** Fits what came in, so that no request has to wait for it. */
-  refresh(): void;
-  export(): LearningState;
-  /** Takes in what another router learned. @throws RangeError when it is no learning state */
-  merge(state: unknown): void;
-  readonly pacer: Pacer | undefined;
-  /** Verdicts by task, unknown ones included. */
-  readonly learned: Readonly<Record<string, number>>;
-}
 
 interface TaskState {
   readonly learner: TaskLearner;
@@ -137,6 +31,9 @@ interface TaskState {
   /** This router's own counts: by epoch, then by pattern. */
   readonly own: Map<number, Map<string, number>>;
   verdicts: Record<string, Beta>;
+  /** Of the last fit, and which fit that was. */
+  weights: VoteWeights | undefined;
+  weighedAt: number;
 }
 
 /** A learner that knows its priors. */
@@ -147,6 +44,8 @@ export function createLearner(config: LearnerConfig): Learner {
   const exploreFirst = config.exploreFirst ?? 25;
   const normal = normals(config.seed ?? 1);
   let others: LearningState = emptyState;
+  /** Which task is fitted next. */
+  let turn = 0;
 
   function taskOf(task: string): TaskState {
     const had = tasks.get(task);
@@ -167,6 +66,8 @@ export function createLearner(config: LearnerConfig): Learner {
       begun: 0,
       own: new Map(),
       verdicts: {},
+      weights: undefined,
+      weighedAt: 0,
     };
     tasks.set(task, state);
     return state;
@@ -179,6 +80,21 @@ export function createLearner(config: LearnerConfig): Learner {
       for (const [epoch, cells] of Object.entries(byTask[task]?.epochs ?? {}))
         for (const [key, n] of Object.entries(cells)) yield [Number(epoch), key, n];
     }
+  }
+
+  /** Fits a task when enough came in, and weighs its adapters' votes anew when it was fitted. */
+  function refit(task: string): boolean {
+    const state = taskOf(task);
+    const { learner } = state;
+    learner.refresh();
+    if (learner.fits === 0 || learner.fits === state.weighedAt) return false;
+    state.weighedAt = learner.fits;
+    const known = (name: string): number => {
+      const { right = 0, wrong = 0 } = state.verdicts[name] ?? {};
+      return right + wrong + (config.priors?.[task]?.[name]?.weight ?? 0);
+    };
+    state.weights = voteWeights(learner.accuracy(""), known, learner.patterns());
+    return true;
   }
 
   /** Tells verdicts on adapters, for people. */
@@ -211,7 +127,7 @@ export function createLearner(config: LearnerConfig): Learner {
         const known = usual.get(adapter);
         usual.set(adapter, known === undefined ? usdMicros : known + FOLLOW * (usdMicros - known));
       }
-      learner.refresh();
+      learner.refresh(config.fitOn === "refresh" ? "must" : "due");
       const asked = new Set([...seen.groups.flat(), ...seen.silent]);
       const left = offers.filter(({ adapter }) => !asked.has(adapter));
       const perMicro = question.priceOfMoney / Math.max(1, question.valueUsdMicros);
@@ -277,8 +193,12 @@ export function createLearner(config: LearnerConfig): Learner {
     },
     reliability: (task, adapter) =>
       reliability(Object.fromEntries([...tasks].map(([name, state]) => [name, state.verdicts])), task, adapter),
-    refresh() {
-      for (const { learner } of tasks.values()) learner.refresh();
+    weights: (task) => tasks.get(task)?.weights,
+    refresh(which = "all") {
+      const all = [...tasks.keys()];
+      const due = which === "all" ? all : all.slice(turn, turn + 1);
+      turn = all.length === 0 ? 0 : (turn + 1) % all.length;
+      return due.filter(refit)[0];
     },
     export() {
       const own = Object.fromEntries(
@@ -327,16 +247,4 @@ export function createLearner(config: LearnerConfig): Learner {
 /** With priors for a task nothing has to be found out first. */
 function hasPriors({ priors }: LearnerConfig, task: string): boolean {
   return Object.values(priors?.[task] ?? {}).some(({ weight }) => weight >= 20);
-}
-
-/** Numbers of the standard normal distribution, from a seed (mulberry32, Box and Muller). */
-function normals(seed: number): () => number {
-  let state = seed | 0;
-  const uniform = (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }

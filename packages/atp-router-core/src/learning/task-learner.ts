@@ -31,8 +31,8 @@ export interface TaskLearner {
   readonly adapters: readonly string[];
   /** An adapter that may be asked. */
   know(adapter: string): void;
-  /** Fits anew when enough came in since. */
-  refresh(): void;
+  /** Fits anew when enough came in since; `must`: only when nothing fitted is there, as after a new adapter. */
+  refresh(when?: "due" | "must"): void;
   /** Makes the next {@link refresh} fit. */
   stale(): void;
   /** A verdict on answers. Returns adapters that changed, with the epoch since when. */
@@ -43,6 +43,8 @@ export interface TaskLearner {
   readonly best: Lookahead;
   /** Chance that each adapter is right on a question of which nothing is known, from 0 to 1. */
   accuracy(bucket: string): Readonly<Record<string, number>>;
+  /** Patterns that somebody judged, with what they counted in the last fit. */
+  patterns(): Iterable<readonly [key: string, weight: number]>;
   readonly fits: number;
 }
 
@@ -69,6 +71,8 @@ export function createTaskLearner(options: TaskLearnerOptions): TaskLearner {
   let seen = 0;
   let fits = 0;
   let must = true;
+  let stale = false;
+  let known: (readonly [string, number])[] = [];
   let plain: Lookahead | undefined;
   const watches = new Map<string, ChangeWatch>();
   const ahead = new Map<string, Lookahead>();
@@ -102,9 +106,10 @@ export function createTaskLearner(options: TaskLearnerOptions): TaskLearner {
     return encoded;
   }
 
-  function refresh(): void {
-    if (!must && fresh < Math.max(REFIT_EVERY, seen * REFIT_SHARE)) return;
+  function refresh(when: "due" | "must" = "due"): void {
+    if (!must && (when === "must" || (!stale && fresh < Math.max(REFIT_EVERY, seen * REFIT_SHARE)))) return;
     const present = options.epoch();
+    known = [];
     const since = Object.entries(options.since());
     const weights = new Map<Encoded, number>();
     for (const [epoch, key, count] of options.counts()) {
@@ -113,6 +118,7 @@ export function createTaskLearner(options: TaskLearnerOptions): TaskLearner {
       if (fade < FORGOTTEN) continue;
       const gone = new Set(since.filter(([, from]) => epoch < from).map(([adapter]) => adapter));
       const encoded = encodedFor(key, gone);
+      if (encoded !== null && !key.endsWith("?")) known.push([key, weight]);
       if (encoded !== null) weights.set(encoded, (weights.get(encoded) ?? 0) + weight);
     }
     const patterns = [...weights].map(([encoded, weight]) => ({ encoded, weight }));
@@ -123,6 +129,7 @@ export function createTaskLearner(options: TaskLearnerOptions): TaskLearner {
     fits++;
     fresh = 0;
     must = false;
+    stale = false;
   }
 
   function lookahead(of: DifficultyModel, id: string, prices: ReadonlyMap<string, number>): Lookahead {
@@ -143,7 +150,8 @@ export function createTaskLearner(options: TaskLearnerOptions): TaskLearner {
     },
     know,
     refresh,
-    stale: () => (must = true),
+    stale: () => (stale = true),
+    patterns: () => known,
     judged(pattern, epoch) {
       seen++;
       fresh++;
@@ -163,7 +171,7 @@ export function createTaskLearner(options: TaskLearnerOptions): TaskLearner {
           if (since === undefined) continue;
           watches.set(one.name, newChangeWatch(epoch));
           changed.push({ adapter: one.name, since });
-          must = true;
+          stale = true;
         }
       return changed;
     },

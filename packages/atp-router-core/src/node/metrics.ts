@@ -4,12 +4,13 @@ import type { Router } from "../runtime/index.js";
 import { budgetMetrics } from "./budget-metrics.js";
 import type { MetricsSource } from "./http-api.js";
 import { laneMetrics } from "./lane-metrics.js";
+import { learningMetrics } from "./learning-metrics.js";
 
 /** Seconds; from a local answer to a slow model's. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** What is read of a router whenever metrics are. */
-type Followed = Pick<Router, "view"> & Partial<Pick<Router, "budgets">>;
+type Followed = Pick<Router, "view"> & Partial<Pick<Router, "budgets" | "learning">>;
 
 /** Of cost to estimate: 1 is a quote that was right. */
 const RATIOS = [0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 4, 10];
@@ -107,6 +108,7 @@ export function createMetrics(): RouterMetrics {
       if (followed !== undefined) this.set(followed.view().bufferedBytes);
     },
   });
+  learningMetrics(registry, () => followed?.learning);
   laneMetrics(registry, () => followed?.view().lanes);
   const accuracy = new Histogram({
     name: "atp_cost_to_estimate_ratio",

@@ -1,10 +1,24 @@
-import type { Advice, Aim, AnswerPolicy, Learner, Offer, PromptFeatures, Question } from "../learning/index.js";
+import { calibrationError, learnLabel, newCalibrator } from "../learning/index.js";
+import type {
+  Advice,
+  Aim,
+  AnswerPolicy,
+  Calibrator,
+  Learner,
+  Offer,
+  PromptFeatures,
+  Question,
+  Truth,
+} from "../learning/index.js";
 import type { Lane, Task } from "../model/index.js";
-import type { StreamKey } from "../stream/index.js";
+import type { StreamKey, Weighing } from "../stream/index.js";
 import { knowsTask, policyAdvice, promptOf } from "./policy-advice.js";
 
 /** Answers that wait for their readers' word; past it the oldest count as answers nobody judged. */
 const MAX_WAITING = 1_000;
+
+/** Task types whose confidences are calibrated; of more it keeps those that came first. */
+const MAX_TASKS = 200;
 
 /** How a router learns. */
 export interface RouterLearning {
@@ -30,6 +44,19 @@ export interface Ended {
   /** Adapters by answer; the one that was given first. */
   readonly groups: readonly (readonly string[])[];
   readonly silent: readonly string[];
+  /** The confidence that each adapter told of its answer. */
+  readonly told: Readonly<Record<string, number>>;
+}
+
+/** How far an adapter's confidence is what it says, in one task type. */
+export interface CalibrationView {
+  readonly task: string;
+  readonly adapter: string;
+  /** Confidences of which somebody said whether they came true. */
+  readonly labels: number;
+  /** Expected calibration error as told and as calibrated, 0 to 1, over the last 1,000 labels. */
+  readonly rawError: number;
+  readonly error: number;
 }
 
 /** A reader's word on a finished stream: how good it was from 0 to 1, or whose answer was best. */
@@ -59,6 +86,12 @@ export interface LearningDesk {
   ended(key: StreamKey, end: Ended | undefined, usdMicros: number): void;
   /** False when the stream is unknown, gave no answer, or was judged before: each counts once. */
   feedback(key: StreamKey, word: Feedback): boolean;
+  /** What is known of those who may answer a task type; undefined where nothing was learned of it, or learning is not to be applied. */
+  weighing(task: string): Weighing | undefined;
+  /** Time passed: one task type is fitted, when enough came in. */
+  tick(): void;
+  /** How far confidences are what they say, by task type and adapter. */
+  calibration(): readonly CalibrationView[];
   /** Nobody will say more: what still waits counts as unjudged. */
   flush(): void;
 }
@@ -69,6 +102,28 @@ export function createLearningDesk(learning: RouterLearning): LearningDesk {
   const prompts = new Map<StreamKey, PromptFeatures>();
   const questions = new Map<StreamKey, Question>();
   const waiting = new Map<StreamKey, Ended>();
+  const calibrators = new Map<string, Record<string, Calibrator>>();
+  /** What streams that open are given, until something is learned. */
+  const weighings = new Map<string, Weighing>();
+
+  /** What a verdict says of the confidences that were told. Of a group that is only known not to be it, and of no other, they were wrong. */
+  function calibrate({ task, groups, told }: Ended, truth: Truth): void {
+    if (!calibrators.has(task) && calibrators.size >= MAX_TASKS) return;
+    const byAdapter = calibrators.get(task) ?? (Object.create(null) as Record<string, Calibrator>);
+    calibrators.set(task, byAdapter);
+    groups.forEach((group, k) => {
+      if ("wrong" in truth && truth.wrong !== k) return;
+      for (const adapter of group) {
+        const confidence = Object.hasOwn(told, adapter) ? told[adapter] : undefined;
+        // One out of range is none: nothing is learned from it.
+        if (confidence === undefined || !(confidence >= 0 && confidence <= 1)) continue;
+        learnLabel((byAdapter[adapter] ??= newCalibrator()), {
+          told: confidence,
+          right: "right" in truth && truth.right === k,
+        });
+      }
+    });
+  }
 
   function unjudged(key: StreamKey, { task, groups, silent }: Ended): void {
     waiting.delete(key);
@@ -111,8 +166,36 @@ export function createLearningDesk(learning: RouterLearning): LearningDesk {
       waiting.delete(key);
       const truth = best >= 0 ? { right: best } : (rating ?? 0) >= 0.5 ? { right: 0 } : { wrong: 0 };
       learner.learn({ task, bucket: "" }, { groups, silent, truth });
+      calibrate(end, truth);
+      weighings.delete(task);
       return true;
     },
+    weighing(task) {
+      if (mode !== "apply") return undefined;
+      const had = weighings.get(task);
+      if (had !== undefined) return had;
+      const learned = learner.weights(task);
+      const byAdapter = calibrators.get(task);
+      if (learned === undefined && byAdapter === undefined) return undefined;
+      const weighing = { weights: {}, ...learned, calibrators: byAdapter ?? {} };
+      if (weighings.size >= MAX_TASKS) weighings.clear();
+      weighings.set(task, weighing);
+      return weighing;
+    },
+    tick() {
+      const task = learner.refresh("next");
+      if (task !== undefined) weighings.delete(task);
+    },
+    calibration: () =>
+      [...calibrators].flatMap(([task, byAdapter]) =>
+        Object.entries(byAdapter).map(([adapter, calibrator]) => ({
+          task,
+          adapter,
+          labels: calibrator.seen,
+          rawError: calibrationError(calibrator, "raw"),
+          error: calibrationError(calibrator),
+        })),
+      ),
     flush() {
       for (const [key, end] of [...waiting]) unjudged(key, end);
     },

@@ -104,7 +104,10 @@ export function createRouterMachine(config: {
         const asked: StreamEffect[] = [];
         const { opening } = event;
         if (!opening.dryRun) overload.entered(event.key, opening.qos, opening.principal.tenant);
-        streams.set(event.key, openStream({ ...event, candidates: registry.offers(event.at) }, asked));
+        const weighing = learning?.weighing(opening.task.taskType);
+        const learned = weighing === undefined ? opening : { ...opening, weighing };
+        const candidates = registry.offers(event.at);
+        streams.set(event.key, openStream({ ...event, opening: learned, candidates }, asked));
         route(asked, event.at, out);
         break;
       }
@@ -127,6 +130,7 @@ export function createRouterMachine(config: {
         break;
       case "tick":
         if (event.signals !== undefined) overload.sense(event.signals, event.at);
+        learning?.tick();
         granted(lanes.expire(event.at), event.at, out);
         statuses(registry.sweep(event.at), out);
         for (const adapter of registry.probesDue(event.at)) out.push({ t: "adapter.probe", adapter });
@@ -231,7 +235,9 @@ export function createRouterMachine(config: {
           if (learning !== undefined) {
             const { task } = streams.get(effect.key)?.opening ?? {};
             const end =
-              effect.heard === undefined || task === undefined ? undefined : { task: task.taskType, ...effect.heard };
+              effect.heard === undefined || task === undefined
+                ? undefined
+                : { task: task.taskType, ...effect.heard, told: effect.told ?? {} };
             learning.ended(effect.key, end, effect.telemetry.usd);
           }
           streams.delete(effect.key);

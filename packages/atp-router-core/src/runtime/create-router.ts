@@ -185,6 +185,7 @@ export function createRouter(config: RouterConfig): Router {
       ...(route === undefined ? {} : { route }),
       rich: o.rich,
       ...(learning === undefined ? {} : { learns: learning.mode === "apply" }),
+      ...(config.similarity === undefined ? {} : { similarity: config.similarity }),
       dryRun: o.dryRun,
       deadlineAt: at + Math.min(task.deadlineMs ?? limits.maxStreamMs, limits.maxStreamMs),
       maxWindowWaitMs: limits.maxWindowWaitMs,
@@ -298,7 +299,7 @@ export function createRouter(config: RouterConfig): Router {
         return { error: AtpError.from(error).toContent() };
       }
     },
-    ...learnedBy(learning),
+    ...learnedBy(learning, machine.learning),
     authenticate: async ({ token }) => (await authenticate(token)).principal,
     view: () => viewOf(machine, clock, sessions, { streams: hosts.size, sockets: connections.size, draining }),
     budgets: (principal) =>

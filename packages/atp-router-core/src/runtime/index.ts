@@ -4,6 +4,8 @@ export { createRouter } from "./create-router.js";
 export { allowTools } from "./default-policy.js";
 export { checkPolicy } from "../learning/index.js";
 export type { Learned, LearningConfig } from "./learning.js";
+export type { CalibrationView } from "../router/index.js";
+export type { Similarity } from "../consensus/index.js";
 export { createMemoryLearningStore } from "./memory-learning-store.js";
 export { createMemoryRunStore } from "./memory-run-store.js";
 export { createMemoryLedgerStore } from "./memory-ledger-store.js";

@@ -1,7 +1,7 @@
 import { checkPolicy, createLearner, drawOf } from "../learning/index.js";
 import type { AccuracyPrior, LearningState } from "../learning/index.js";
 import type { LearningStore } from "../ports/index.js";
-import type { Feedback, RouterLearning } from "../router/index.js";
+import type { CalibrationView, Feedback, LearningDesk, RouterLearning } from "../router/index.js";
 
 /** How a router learns from its outcomes. */
 export interface LearningConfig {
@@ -32,6 +32,8 @@ export interface LearningConfig {
 /** What a router learned, to keep or to share. */
 export interface Learned {
   export(): LearningState;
+  /** How far the confidences of adapters are what they say. This router's own: it is neither exported nor merged. */
+  calibration(): readonly CalibrationView[];
   /** Takes in what another router learned, in any order and twice. @throws RangeError when it is no learning state */
   merge(state: unknown): void;
 }
@@ -42,6 +44,8 @@ export function learningOf(config: LearningConfig, salt: string): RouterLearning
   const learner = createLearner({
     replica: config.replica ?? salt,
     seed: Math.floor(drawOf(salt) * 2 ** 31),
+    // The router's tick fits, a task type at a time.
+    fitOn: "refresh",
     ...(priors === undefined ? {} : { priors }),
     // Whoever only watches asks nobody more than it would.
     exploreFirst: config.mode === "observe" ? 0 : (exploreFirst ?? 25),
@@ -113,8 +117,17 @@ export function exchanging(
 }
 
 /** What a router shows of its learning: nothing where it learns nothing. */
-export function learnedBy(learning: RouterLearning | undefined): { readonly learning?: Learned } {
-  if (learning === undefined) return {};
+export function learnedBy(
+  learning: RouterLearning | undefined,
+  desk: LearningDesk | undefined,
+): { readonly learning?: Learned } {
+  if (learning === undefined || desk === undefined) return {};
   const { learner } = learning;
-  return { learning: { export: () => learner.export(), merge: (state) => learner.merge(state) } };
+  return {
+    learning: {
+      export: () => learner.export(),
+      merge: (state) => learner.merge(state),
+      calibration: () => desk.calibration(),
+    },
+  };
 }

@@ -18,6 +18,7 @@ import type {
   TracingPort,
   LearningStore,
 } from "../ports/index.js";
+import type { Similarity } from "../consensus/index.js";
 import type { Redactor } from "../policy/redact.js";
 import type { AnswerCacheConfig } from "./answer-cache.js";
 import type { Period } from "../money/index.js";
@@ -151,6 +152,8 @@ export interface RouterConfig {
   readonly learning?: LearningConfig;
   /** Where routers share what they learned, every ten seconds and off the way of requests. @default each learns for itself */
   readonly learningStore?: LearningStore;
+  /** Whether two free texts say the same, and the name by which FINALs tell it. Synchronous. @default shared word triples, `lexical` */
+  readonly similarity?: Similarity;
   /** What is done about slow and failing adapters. @default hedges, retries, restarts, breaker and outlier ejection by their defaults */
   readonly tails?: TailsOptions;
 }

@@ -131,7 +131,11 @@ export function advisedNext(s: StreamState, advice: Advice, at: Ms, out: Out): v
 function weighOptions(s: StreamState): WeighOptions {
   const { choices, sources } = s.opening.task.content;
   const quorum = s.plan?.stop.quorum;
+  const { weighing, similarity } = s.opening;
   return {
+    ...(weighing === undefined ? {} : { weights: weighing.weights }),
+    ...(weighing?.champion === undefined ? {} : { champion: weighing.champion }),
+    ...(similarity === undefined ? {} : { similarity }),
     ...(choices === undefined ? {} : { choices }),
     ...(isSources(sources) ? { sources } : {}),
     ...(quorum === undefined ? {} : { quorum }),

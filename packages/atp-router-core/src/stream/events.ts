@@ -1,5 +1,6 @@
 import type { ErrorContent, FinalContent, Payload, Qos, Telemetry, Window } from "atp-protocol";
-import type { Advice, Offer } from "../learning/index.js";
+import type { Similarity } from "../consensus/index.js";
+import type { Advice, Calibrator, Offer, VoteWeights } from "../learning/index.js";
 import type {
   AdapterFinal,
   Amounts,
@@ -45,6 +46,12 @@ export interface OuterScope {
 /** Which outer window binds, by dimension: its scope's key. */
 export type LimitSources = Partial<Record<Dimension, string>>;
 
+/** What was learned of those who may answer, as it is when a stream opens. */
+export interface Weighing extends VoteWeights {
+  /** By adapter: what its confidence has proved to be. */
+  readonly calibrators: Readonly<Record<string, Calibrator>>;
+}
+
 /** What a stream needs to know when it opens. */
 export interface StreamOpening {
   readonly task: Task;
@@ -59,6 +66,10 @@ export interface StreamOpening {
   readonly rich: boolean;
   /** Let what was learned decide `auto`. */
   readonly learns?: boolean;
+  /** How far each answer counts, whatever the strategy. @default by the answers' own confidence alone */
+  readonly weighing?: Weighing;
+  /** Compares free texts. The only member that is no plain data. @default lexical */
+  readonly similarity?: Similarity;
   /** Stop after the plan and tell it: nothing is spent. */
   readonly dryRun: boolean;
   readonly deadlineAt: Ms;
@@ -266,6 +277,8 @@ export type StreamEnd = {
   readonly record: Readonly<Record<string, unknown>>;
   /** Who gave which answer, the one that was given first; absent when nobody answered. */
   readonly heard?: Heard;
+  /** The confidence that each adapter told, as it told it. */
+  readonly told?: Readonly<Record<string, number>>;
 } & (
   | {
       readonly by: "final";

@@ -58,6 +58,7 @@ export function conclude(s: StreamState, verdict: Verdict, stoppedBy: string, at
     telemetry: bill,
     record: record(s, "final", verdict),
     heard: heard(s, verdict),
+    told: toldBy(s),
     ...(artifact === undefined ? {} : { artifact }),
   });
 }
@@ -108,8 +109,17 @@ export function finalContent(s: StreamState, verdict: Verdict, stoppedBy: string
       revised: s.told !== undefined && s.told !== verdict.answer,
       stopped_by: stoppedBy,
       weights: verdict.weights,
+      similarity: verdict.similarity,
     },
   };
+}
+
+/** The confidence of each adapter's first answer, in its own words. */
+function toldBy(s: StreamState): Readonly<Record<string, number>> {
+  const told: Record<string, number> = {};
+  for (const { call, confidence, outcome } of s.legs)
+    if (outcome === "ok" && confidence !== undefined) told[call.adapter.name] ??= confidence;
+  return told;
 }
 
 /** Tells two prompts apart without telling either; no secret, so a short prompt can be guessed from it. */

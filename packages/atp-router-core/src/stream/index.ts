@@ -11,6 +11,7 @@ export type {
   StreamKey,
   StreamOpening,
   TimerName,
+  Weighing,
 } from "./events.js";
 export type { StreamState } from "./state.js";
 export { openStream, stepStream } from "./step.js";

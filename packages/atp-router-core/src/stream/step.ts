@@ -1,3 +1,4 @@
+import { calibrated } from "../learning/index.js";
 import type { Advice } from "../learning/index.js";
 import type { Failure, Ms } from "../model/index.js";
 import {
@@ -252,13 +253,18 @@ function answer(
   leg: Leg,
   final: Extract<Extract<StreamEvent, { t: "leg.ended" }>["end"], { final: unknown }>["final"],
 ): void {
+  const { name } = leg.call.adapter;
+  const calibrator = s.opening.weighing?.calibrators[name];
+  const told = leg.confidence;
+  // One that is out of range says nothing, and is left to the weighing to refuse.
+  const usable = calibrator !== undefined && told !== undefined && told >= 0 && told <= 1;
   s.answers.push({
-    adapter: leg.call.adapter.name,
+    adapter: name,
     sample: leg.call.sample,
     // An adapter that went on with an answer says only the rest of it.
     text: final.answer === undefined ? leg.text : leg.text.slice(0, leg.begun) + final.answer,
     evidence: final.evidence,
-    ...(leg.confidence === undefined ? {} : { confidence: leg.confidence }),
+    ...(told === undefined ? {} : { confidence: usable ? calibrated(calibrator, told) : told }),
     ...(final.extra === undefined ? {} : { extra: final.extra }),
   });
 }
