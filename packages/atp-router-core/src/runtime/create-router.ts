@@ -16,7 +16,7 @@ import { explain } from "./explain.js";
 import { createAliases } from "./aliases.js";
 import { newHost, traceOf } from "./host.js";
 import type { Emit, StreamHost, StreamOutput } from "./host.js";
-import { exchanging, feedbackOf, learnedBy, learningOf } from "./learning.js";
+import { exchanging, feedbackOf, learnedBy, learningOf, opensWith } from "./learning.js";
 import { outerScopes } from "./outer-scopes.js";
 import { createIntegrity } from "./integrity.js";
 import { createLedgerDesk } from "./ledger-desk.js";
@@ -184,8 +184,7 @@ export function createRouter(config: RouterConfig): Router {
       scopes: outerScopes(o.session, o.sessionLimits, principal, budgets.scope(principal.tenant)),
       ...(route === undefined ? {} : { route }),
       rich: o.rich,
-      ...(learning === undefined ? {} : { learns: learning.mode === "apply" }),
-      ...(config.similarity === undefined ? {} : { similarity: config.similarity }),
+      ...opensWith(learning, config.similarity),
       dryRun: o.dryRun,
       deadlineAt: at + Math.min(task.deadlineMs ?? limits.maxStreamMs, limits.maxStreamMs),
       maxWindowWaitMs: limits.maxWindowWaitMs,

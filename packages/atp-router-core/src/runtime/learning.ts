@@ -1,3 +1,4 @@
+import type { Similarity } from "../consensus/index.js";
 import { checkPolicy, createLearner, drawOf } from "../learning/index.js";
 import type { AccuracyPrior, LearningState } from "../learning/index.js";
 import type { LearningStore } from "../ports/index.js";
@@ -61,6 +62,17 @@ export function learningOf(config: LearningConfig, salt: string): RouterLearning
     ...(targetUsdMicros === undefined ? {} : { targetUsdMicros }),
     ...(valueUsdMicros === undefined ? {} : { valueUsdMicros }),
     draw: (key) => drawOf(`${salt}${key}`),
+  };
+}
+
+/** What every stream is opened with. */
+export function opensWith(
+  learning: RouterLearning | undefined,
+  similarity: Similarity | undefined,
+): { readonly learns?: boolean; readonly similarity?: Similarity } {
+  return {
+    ...(learning === undefined ? {} : { learns: learning.mode === "apply" }),
+    ...(similarity === undefined ? {} : { similarity }),
   };
 }
 
