@@ -1,7 +1,8 @@
 /** A10 at a router: who must sign, what is refused, and what goes on beside it. */
 import type { Frame, HelloContent, WelcomeContent } from "atp-protocol";
-import { nonceOf, sealFault, sealFrameSync, sha256Digest } from "atp-protocol/integrity";
+import { createNonceMemory, nonceOf, sealFault, sealFrameSync, sha256Digest } from "atp-protocol/integrity";
 import type { NonceStore } from "atp-protocol/integrity";
+import { createReplayMemory } from "atp-protocol/replay";
 import { describe, expect, it } from "vitest";
 import type { Principal } from "../../src/model/index.js";
 import { createSimulation, syn } from "../../src/testing/index.js";
@@ -180,6 +181,35 @@ describe("integrity at a router (A10)", () => {
     const [once, again] = [first, second].map((socket) => socket.of("st1", "agent.result.partial")[0]);
     expect(again).toEqual(once);
     await sim.router.close();
+  });
+
+  it("A10-6 A9.3 at another router of the same store all is signed, and what one router heard the other takes for no new frame", async () => {
+    const shared = { replay: createReplayMemory(), nonces: createNonceMemory() };
+    const a = simulate(shared);
+    const b = simulate({ ...shared, clock: a.clock, seed: 2 });
+    const first = await greeted(a);
+    const heard = signed(a, syn({}));
+    first.send(heard);
+    await a.clock.until(() => first.of("st1", "agent.result.partial").length > 2);
+    first.drop();
+    await a.clock.advance(0);
+    const thief = await greeted(b);
+    thief.send(heard);
+    await a.clock.until(() => thief.end("st1") !== undefined);
+    expect(errorsOf(thief, "st1")).toMatchObject([{ code: "ESEC", details: { fault: "nonce_seen" } }]);
+    const second = b.connect();
+    const resume = { resume_token: welcomeOf(first).resume_token ?? "", streams: [{ stream_id: "st1", last_seq: 1 }] };
+    second.send(signed(a, hello("alice", resume)));
+    await a.clock.until(() => second.of("0", "control.resumed").length > 0);
+    // The router that relays does not know its number; the one that owns it does.
+    second.send(heard);
+    second.send(syn({ stream: "bad" }));
+    await a.clock.until(() => second.end("st1") !== undefined);
+    expect(second.end("st1")?.flags).toEqual(["FIN"]);
+    expect(errorsOf(second, "bad")).toMatchObject([{ code: "ESEC" }]);
+    expect(errorsOf(second, "st1").filter((e) => (e as { code: string }).code === "ESEC")).toEqual([]);
+    for (const frame of second.frames) expect(sealFault(frame, { digest, key })).toBeNull();
+    await Promise.all([a.router.close(), b.router.close()]);
   });
 
   it("A10 a principal without a key need not sign, and may not where that is required", async () => {

@@ -173,6 +173,23 @@ describe("resume at another router", () => {
     await close(w);
   });
 
+  it("A9.3-9 credit and input go to the owner: without a grant through the other router its stream stands still", async () => {
+    const w = world();
+    const first = await dropped(w.a, 2, { ...syn({}), credit: { messages: 4, bytes: 100_000 } });
+    const socket = resumed(w.b, first);
+    await w.a.clock.until(() => statesOf(socket) !== undefined);
+    socket.send(control("st1", [], { msg_seq: 2, payload: { type: "agent.input", content: { text: "more" } } }));
+    await w.a.clock.until(() => socket.of("st1", "error").length > 0);
+    expect(codeOf(socket.of("st1", "error")[0])).toBe("EPROTO");
+    await w.a.clock.advance(1_000);
+    expect(first.seen.length + numbered(socket).length).toBe(4);
+    socket.send(control("st1", ["ACK"], { ack: 5, credit: { messages: 100, bytes: 1_000_000 } }));
+    await w.a.clock.until(() => socket.end("st1") !== undefined);
+    expect(socket.frames.some(({ stream_id, ack }) => stream_id === "st1" && ack === 2)).toBe(true);
+    expect(textOf([...first.seen, ...numbered(socket)])).toBe(whole);
+    await close(w);
+  });
+
   it("A9.3 a stream detached through the other router is taken up at either", async () => {
     const w = world();
     const first = await dropped(w.a);
