@@ -65,6 +65,8 @@ auth:
     };
     // Without adapters the answer is that there is none: it got as far as that.
     expect(await ask(createClient({ url, token: ann.key, ...integrity({ key: secret }) }))).toBe("EAGENTDOWN");
+    const inCbor = integrity({ key: secret, codecs: [cbor] });
+    expect(await ask(createClient({ url, token: ann.key, ...inCbor }))).toBe("EAGENTDOWN");
     expect(await ask(createClient({ url, token: ann.key, retry: { attempts: 1 } }))).toBe("ESEC");
     expect(await ask(createClient({ url, token: bob.key, retry: { attempts: 1 } }))).toBe("ESEC");
     await router.close();
