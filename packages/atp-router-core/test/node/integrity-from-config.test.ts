@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClient, isAtpError } from "../../../atp-client/src/index.js";
+import { cbor } from "../../../atp-client/src/cbor/index.js";
 import { integrity } from "../../../atp-client/src/integrity/index.js";
 import { createKey, listen, portsFromConfig, readConfig, routerFromConfig } from "../../src/node/index.js";
 import type { ConfigResult, ProcessConfig } from "../../src/node/index.js";
