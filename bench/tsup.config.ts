@@ -8,6 +8,7 @@ export default defineConfig({
     clients: "src/clients/main.ts",
     wire: "src/wire/main.ts",
     online: "src/online/main.ts",
+    replay: "src/replay/main.ts",
     client: "src/client/main.ts",
     "bench-client-server": "src/client/server.ts",
     "bench-client-load": "src/client/load.ts",

@@ -25,6 +25,11 @@ const benches = {
       "learning in one pass over recorded answers: behind a fitted policy, governor, recovery, calibration [--data DIR]",
     builds: ["atp-bench...", "atp-router-core..."],
   },
+  replay: {
+    about:
+      "what another policy would have cost, from a router's decision records: --records FILE [--policy NAME] [--policy-file FILE]",
+    builds: ["atp-bench...", "atp-router-core..."],
+  },
   client: {
     about: "the client: runs cut everywhere, CPU of a partial, a stalled reader among 200 streams, memory, bundle",
     builds: ["atp-bench...", "atp-client..."],

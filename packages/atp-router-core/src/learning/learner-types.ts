@@ -70,12 +70,14 @@ export interface Advice {
   readonly right: readonly number[];
   /** Who could be asked, best first. */
   readonly options: readonly Option[];
-  /** `explore`: to learn; `value`: by what it brings; `first`: nobody answered yet; `policy`: by an imported policy. */
-  readonly by: "explore" | "value" | "first" | "policy";
+  /** `explore`: to learn; `random`: drawn by lot, so that records tell of what is else never done; `value`: by what it brings; `first`: nobody answered yet; `policy`: by an imported policy. */
+  readonly by: "explore" | "random" | "value" | "first" | "policy";
   /** The reason in a sentence, where the one who advises has one of its own. */
   readonly why?: string;
   /** Share of the beliefs that would do the same: the chance of this decision. Asks every belief, so call it only for a record. */
   propensity(): number;
+  /** The chance of every call that might have been made instead, by adapter; what is missing to 1 is the chance to answer now. For records too. */
+  chances(): Readonly<Record<string, number>>;
 }
 
 /** What a question came to. */

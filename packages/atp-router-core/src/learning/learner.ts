@@ -1,4 +1,4 @@
-import type { Learner, LearnerConfig, Offer, Option, Outcome } from "./learner-types.js";
+import type { Advice, Learner, LearnerConfig, Offer, Option, Outcome } from "./learner-types.js";
 import type { Lookahead, Prospect } from "./lookahead.js";
 import { normals } from "./normals.js";
 import { affordable, newPacer, owed, paid, priceOfMoney } from "./pacer.js";
@@ -158,7 +158,12 @@ export function createLearner(config: LearnerConfig): Learner {
       const shown = { leading: told.leading, confidence: told.confidence, right: told.right, options: chosen.options };
       if (question.explores) {
         const [next] = [...left].sort((a, b) => a.usdMicros - b.usdMicros || (a.adapter < b.adapter ? -1 : 1));
-        return { ...shown, ...(next === undefined ? {} : { ask: next.adapter }), by: "explore", propensity: () => 1 };
+        return {
+          ...shown,
+          ...(next === undefined ? {} : { ask: next.adapter }),
+          by: "explore",
+          ...surely(next?.adapter),
+        };
       }
       const agree = (draw: Lookahead): boolean => choose(draw.prospect(standing)).ask?.adapter === chosen.ask?.adapter;
       return {
@@ -166,6 +171,15 @@ export function createLearner(config: LearnerConfig): Learner {
         ...(chosen.ask === undefined ? {} : { ask: chosen.ask.adapter }),
         by: asked.size === 0 ? "first" : "value",
         propensity: () => (draws.length === 0 ? 1 : draws.filter(agree).length / draws.length),
+        chances: () => {
+          if (draws.length === 0) return surely(chosen.ask?.adapter).chances();
+          const chances: Record<string, number> = {};
+          for (const draw of draws) {
+            const name = choose(draw.prospect(standing)).ask?.adapter;
+            if (name !== undefined) chances[name] = (chances[name] ?? 0) + 1 / draws.length;
+          }
+          return chances;
+        },
       };
     },
     spent(usdMicros) {
@@ -242,6 +256,11 @@ export function createLearner(config: LearnerConfig): Learner {
       return Object.fromEntries([...tasks].map(([task, { judged }]) => [task, judged]));
     },
   };
+}
+
+/** A decision that chance has no part in. */
+export function surely(ask: string | undefined): Pick<Advice, "propensity" | "chances"> {
+  return { propensity: () => 1, chances: () => (ask === undefined ? {} : { [ask]: 1 }) };
 }
 
 /** With priors for a task nothing has to be found out first. */

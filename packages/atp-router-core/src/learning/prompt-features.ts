@@ -81,3 +81,18 @@ export function promptFeatures(prompt: string, category = ""): PromptFeatures {
     ],
   };
 }
+
+/** What can be told of a request's prompt: its text, and the label `category` when the client gives one. */
+export function promptOf(content: Readonly<Record<string, unknown>>): PromptFeatures {
+  const { prompt, messages, category } = content;
+  const text = typeof prompt === "string" ? prompt : textOf(messages);
+  return promptFeatures(text, typeof category === "string" ? category : "");
+}
+
+/** The text of the last turn of the user: what is asked, whatever was said before. */
+function textOf(messages: unknown): string {
+  if (!Array.isArray(messages)) return "";
+  const turns = messages as readonly { readonly role?: unknown; readonly content?: unknown }[];
+  const last = [...turns].reverse().find((turn) => turn?.role === "user" && typeof turn.content === "string");
+  return typeof last?.content === "string" ? last.content : "";
+}

@@ -278,6 +278,8 @@ export const configSchema = z.strictObject({
         )
         .optional(),
       explore_first: uint.optional(),
+      /** Share of the decisions of `auto` that are drawn by lot, for the records' sake. */
+      explore_share: z.number().min(0).max(0.2).optional(),
       target_usd_micros: positive.optional(),
       value_usd_micros: z.record(z.string(), positive).optional(),
       /** A fitted policy, checked at start: with `apply` it decides the task types that it knows. */

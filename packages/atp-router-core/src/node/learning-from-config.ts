@@ -15,6 +15,7 @@ export function learningFromConfig(given: ConfigFile["learning"]): LearningConfi
     mode: given.mode ?? "observe",
     ...(given.priors === undefined ? {} : { priors: given.priors }),
     ...(given.explore_first === undefined ? {} : { exploreFirst: given.explore_first }),
+    ...(given.explore_share === undefined ? {} : { exploreShare: given.explore_share }),
     ...(given.target_usd_micros === undefined ? {} : { targetUsdMicros: given.target_usd_micros }),
     ...(given.value_usd_micros === undefined ? {} : { valueUsdMicros: given.value_usd_micros }),
     ...(given.replica === undefined ? {} : { replica: given.replica }),

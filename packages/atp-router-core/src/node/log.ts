@@ -101,6 +101,8 @@ export function logObserver(log: Logger): Observer {
       case "stream.decision":
         log.debug({ key: o.key, tenant: o.tenant, record: o.record }, "decision");
         return;
+      case "stream.judged":
+        return;
       case "adapter.status":
         log[o.to === "READY" ? "info" : "warn"](
           { adapter: o.adapter, from: o.from, to: o.to, reason: o.reason },

@@ -188,6 +188,7 @@ export function createMetrics(): RouterMetrics {
       case "adapter.failed":
       case "replay.failed":
       case "stream.decision":
+      case "stream.judged":
         return;
     }
   }

@@ -26,12 +26,17 @@ export function recordLog(path: string, onError: (error: Error) => void): Record
   return {
     observer: {
       observe(o) {
-        if (o.t !== "stream.decision") return;
+        if (o.t !== "stream.decision" && o.t !== "stream.judged") return;
         if (broken || out.waitingChars > MAX_WAITING) {
           dropped++;
           return;
         }
-        out.write(`${JSON.stringify({ key: o.key, tenant: o.tenant, ...o.record })}\n`);
+        const { key } = o;
+        const line =
+          o.t === "stream.decision"
+            ? { key, tenant: o.tenant, ...o.record }
+            : { key, verdict: { task: o.task, groups: o.groups, truth: o.truth } };
+        out.write(`${JSON.stringify(line)}\n`);
       },
     },
     get dropped() {

@@ -1,4 +1,5 @@
 import type { AdapterStatus, Failure, Lane, Ms, PolicyDecision, PolicyInput, Principal } from "../model/index.js";
+import type { Truth } from "../learning/index.js";
 import type { ErrorContent, Telemetry } from "atp-protocol";
 import type { CallOptions } from "./adapter-port.js";
 
@@ -78,6 +79,14 @@ export type Observation =
       readonly key: string;
       readonly tenant: string;
       readonly record: Readonly<Record<string, unknown>>;
+    }
+  /** A reader's word on a stream that ended; its decision was told before. */
+  | {
+      readonly t: "stream.judged";
+      readonly key: string;
+      readonly task: string;
+      readonly groups: readonly (readonly string[])[];
+      readonly truth: Truth;
     }
   | {
       readonly t: "adapter.status";

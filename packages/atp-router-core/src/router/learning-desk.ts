@@ -1,4 +1,4 @@
-import { calibrationError, learnLabel, newCalibrator } from "../learning/index.js";
+import { calibrationError, learnLabel, newCalibrator, promptOf } from "../learning/index.js";
 import type {
   Advice,
   Aim,
@@ -11,8 +11,8 @@ import type {
   Truth,
 } from "../learning/index.js";
 import type { Lane, Task } from "../model/index.js";
-import type { StreamKey, Weighing } from "../stream/index.js";
-import { knowsTask, policyAdvice, promptOf } from "./policy-advice.js";
+import type { StreamEnd, StreamKey, StreamOpening, Weighing } from "../stream/index.js";
+import { knowsTask, policyAdvice } from "./policy-advice.js";
 
 /** Answers that wait for their readers' word; past it the oldest count as answers nobody judged. */
 const MAX_WAITING = 1_000;
@@ -31,6 +31,8 @@ export interface RouterLearning {
   readonly policy?: AnswerPolicy;
   /** What a question may cost on average where a policy decides. @default none: a right answer's value decides */
   readonly targetUsdMicros?: number;
+  /** Share of the decisions that are drawn by lot among those who were not asked, so that records tell of what is else never done. @default 0 */
+  readonly exploreShare?: number;
   /** A uniform number in [0, 1) of a stream, the same whenever it is asked. */
   readonly draw: (key: StreamKey) => number;
 }
@@ -65,6 +67,14 @@ export interface Feedback {
   readonly chosen?: string;
 }
 
+/** What a reader's word came to: for the record. */
+export interface Judged {
+  readonly task: string;
+  /** Adapters by answer, and which of them is right, or wrong. */
+  readonly groups: readonly (readonly string[])[];
+  readonly truth: Truth;
+}
+
 /** Keeps what streams under way and finished ones have to do with learning. */
 export interface LearningDesk {
   readonly applies: boolean;
@@ -83,11 +93,11 @@ export interface LearningDesk {
     },
   ): Advice;
   /** A stream ended, with answers or without any. */
-  ended(key: StreamKey, end: Ended | undefined, usdMicros: number): void;
-  /** False when the stream is unknown, gave no answer, or was judged before: each counts once. */
-  feedback(key: StreamKey, word: Feedback): boolean;
-  /** What is known of those who may answer a task type; undefined where nothing was learned of it, or learning is not to be applied. */
-  weighing(task: string): Weighing | undefined;
+  ended(end: StreamEnd & { readonly key: StreamKey }, task: string | undefined): void;
+  /** Undefined when the stream is unknown, gave no answer, or was judged before: each counts once. */
+  feedback(key: StreamKey, word: Feedback): Judged | undefined;
+  /** A stream that opens, with what is known of those who may answer it: as it came where nothing is, or learning is not to be applied. */
+  opening(opening: StreamOpening): StreamOpening;
   /** Time passed: one task type is fitted, when enough came in. */
   tick(): void;
   /** How far confidences are what they say, by task type and adapter. */
@@ -98,7 +108,7 @@ export interface LearningDesk {
 
 /** A desk of one router. */
 export function createLearningDesk(learning: RouterLearning): LearningDesk {
-  const { learner, mode, valueUsdMicros, draw, policy, targetUsdMicros } = learning;
+  const { learner, mode, valueUsdMicros, draw, policy, targetUsdMicros, exploreShare = 0 } = learning;
   const prompts = new Map<StreamKey, PromptFeatures>();
   const questions = new Map<StreamKey, Question>();
   const waiting = new Map<StreamKey, Ended>();
@@ -130,57 +140,74 @@ export function createLearningDesk(learning: RouterLearning): LearningDesk {
     learner.learn({ task, bucket: "" }, { groups, silent, truth: { unknown: true } });
   }
 
+  function weighingOf(task: string): Weighing | undefined {
+    const had = weighings.get(task);
+    if (had !== undefined) return had;
+    const learned = learner.weights(task);
+    const byAdapter = calibrators.get(task);
+    if (learned === undefined && byAdapter === undefined) return undefined;
+    const weighing = { weights: {}, ...learned, calibrators: byAdapter ?? {} };
+    if (weighings.size >= MAX_TASKS) weighings.clear();
+    weighings.set(task, weighing);
+    return weighing;
+  }
+
+  function decide(
+    key: StreamKey,
+    { task, qos, offers, dryRun, content, answered, ...seen }: Parameters<LearningDesk["advise"]>[1],
+  ): Advice {
+    const value = valueUsdMicros?.[task] ?? laneValue[qos];
+    if (policy !== undefined && knowsTask(policy, task)) {
+      const prompt = prompts.get(key) ?? promptOf(content);
+      if (!dryRun) prompts.set(key, prompt);
+      const aim: Aim =
+        targetUsdMicros === undefined ? { priceOfErrorUsdMicros: value } : { budgetUsdMicros: targetUsdMicros };
+      const advice = policyAdvice(policy, { task, prompt, aim, draw: draw(key), ...seen, answered, offers });
+      if (advice !== undefined) return advice;
+    }
+    const question = questions.get(key) ?? learner.begin(task, { valueUsdMicros: value, u: draw(key), dryRun });
+    if (!dryRun) questions.set(key, question);
+    // A belief for each decision: so the chance of one does not depend on those before it, and a record's chances multiply.
+    const step = seen.groups.flat().length + seen.silent.length;
+    return learner.advise({ ...question, u: draw(`${key} ${step}`) }, seen, offers);
+  }
+
   return {
     applies: mode === "apply",
-    advise(key, { task, qos, offers, dryRun, content, answered, ...seen }) {
-      const value = valueUsdMicros?.[task] ?? laneValue[qos];
-      if (policy !== undefined && knowsTask(policy, task)) {
-        const prompt = prompts.get(key) ?? promptOf(content);
-        if (!dryRun) prompts.set(key, prompt);
-        const aim: Aim =
-          targetUsdMicros === undefined ? { priceOfErrorUsdMicros: value } : { budgetUsdMicros: targetUsdMicros };
-        const advice = policyAdvice(policy, { task, prompt, aim, draw: draw(key), ...seen, answered, offers });
-        if (advice !== undefined) return advice;
-      }
-      const question = questions.get(key) ?? learner.begin(task, { valueUsdMicros: value, u: draw(key), dryRun });
-      if (!dryRun) questions.set(key, question);
-      return learner.advise(question, seen, offers);
+    advise(key, ask) {
+      const advice = decide(key, ask);
+      if (exploreShare === 0 || ask.dryRun || advice.by === "explore") return advice;
+      const asked = new Set([...ask.groups.flat(), ...ask.silent]);
+      const open = ask.offers.map(({ adapter }) => adapter).filter((name) => !asked.has(name));
+      return open.length === 0 ? advice : byLot(advice, open, exploreShare, draw(`${key} lot ${asked.size}`));
     },
-    ended(key, end, usdMicros) {
+    ended({ key, heard, told = {}, telemetry }, task) {
       questions.delete(key);
       prompts.delete(key);
-      learner.spent(usdMicros);
-      if (end === undefined || end.groups.length + end.silent.length === 0) return;
-      waiting.set(key, end);
+      learner.spent(telemetry.usd);
+      if (task === undefined || heard === undefined || heard.groups.length + heard.silent.length === 0) return;
+      waiting.set(key, { task, ...heard, told });
       const [oldest] = waiting;
       if (waiting.size > MAX_WAITING && oldest !== undefined) unjudged(...oldest);
     },
     feedback(key, { rating, chosen }) {
       const end = waiting.get(key);
-      if (end === undefined) return false;
+      if (end === undefined) return undefined;
       const { task, groups, silent } = end;
       const best = chosen === undefined ? -1 : groups.findIndex((group) => group.includes(chosen));
       // Whoever chooses an adapter that gave no answer says nothing that could be learned.
-      if (chosen !== undefined && best < 0) return false;
-      if (chosen === undefined && (rating === undefined || groups.length === 0)) return false;
+      if (chosen !== undefined && best < 0) return undefined;
+      if (chosen === undefined && (rating === undefined || groups.length === 0)) return undefined;
       waiting.delete(key);
       const truth = best >= 0 ? { right: best } : (rating ?? 0) >= 0.5 ? { right: 0 } : { wrong: 0 };
       learner.learn({ task, bucket: "" }, { groups, silent, truth });
       calibrate(end, truth);
       weighings.delete(task);
-      return true;
+      return { task, groups, truth };
     },
-    weighing(task) {
-      if (mode !== "apply") return undefined;
-      const had = weighings.get(task);
-      if (had !== undefined) return had;
-      const learned = learner.weights(task);
-      const byAdapter = calibrators.get(task);
-      if (learned === undefined && byAdapter === undefined) return undefined;
-      const weighing = { weights: {}, ...learned, calibrators: byAdapter ?? {} };
-      if (weighings.size >= MAX_TASKS) weighings.clear();
-      weighings.set(task, weighing);
-      return weighing;
+    opening(opening) {
+      const weighing = mode === "apply" ? weighingOf(opening.task.taskType) : undefined;
+      return weighing === undefined ? opening : { ...opening, weighing };
     },
     tick() {
       const task = learner.refresh("next");
@@ -200,4 +227,20 @@ export function createLearningDesk(learning: RouterLearning): LearningDesk {
       for (const [key, end] of [...waiting]) unjudged(key, end);
     },
   };
+}
+
+/** Advice of which a share is drawn by lot, with the chances that follow from it. `u` is uniform in [0, 1). */
+function byLot(advice: Advice, open: readonly string[], share: number, u: number): Advice {
+  const chances = (): Readonly<Record<string, number>> => {
+    const own = advice.chances();
+    return Object.fromEntries(open.map((name) => [name, (1 - share) * (own[name] ?? 0) + share / open.length]));
+  };
+  const drawn = u < share ? open[Math.floor((u / share) * open.length)] : undefined;
+  const ask = drawn ?? advice.ask;
+  const answers = (): number => Object.values(chances()).reduce((left, chance) => left - chance, 1);
+  const propensity = (): number => (ask === undefined ? answers() : (chances()[ask] ?? 0));
+  const why = "Drawn by lot, so that records tell of what is else never done.";
+  return drawn === undefined
+    ? { ...advice, propensity, chances }
+    : { ...advice, ask: drawn, by: "random", why, propensity, chances };
 }

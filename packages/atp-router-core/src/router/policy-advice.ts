@@ -1,25 +1,9 @@
-import { decideNext, promptFeatures } from "../learning/index.js";
+import { decideNext, surely } from "../learning/index.js";
 import type { Advice, Aim, AnswerPolicy, Offer, PromptFeatures } from "../learning/index.js";
-import type { Task } from "../model/index.js";
 
 /** Whether a policy was fitted for a task type. */
 export function knowsTask(policy: AnswerPolicy, task: string): boolean {
   return Object.hasOwn(policy.tasks, task);
-}
-
-/** What can be told of a request's prompt: its text, and the label `category` when the client gives one. */
-export function promptOf(content: Task["content"]): PromptFeatures {
-  const { prompt, messages, category } = content as Readonly<Record<string, unknown>>;
-  const text = typeof prompt === "string" ? prompt : textOf(messages);
-  return promptFeatures(text, typeof category === "string" ? category : "");
-}
-
-/** The text of the last turn of the user: what is asked, whatever was said before. */
-function textOf(messages: unknown): string {
-  if (!Array.isArray(messages)) return "";
-  const turns = messages as readonly { readonly role?: unknown; readonly content?: unknown }[];
-  const last = [...turns].reverse().find((turn) => turn?.role === "user" && typeof turn.content === "string");
-  return typeof last?.content === "string" ? last.content : "";
 }
 
 /** What a policy's decision is made from. */
@@ -50,6 +34,9 @@ export function policyAdvice(policy: AnswerPolicy, question: PolicyQuestion): Ad
   const known = policy.tasks[task]?.adapters ?? [];
   const candidates = offers.filter(({ adapter }) => known.includes(adapter)).map(({ adapter }) => ({ name: adapter }));
   const decision = decideNext(policy, { task, prompt, seen, candidates, aim, draw });
+  // Under a budget one draw mixes two rules for the whole question: no chance of a single decision can be told.
+  const chance = (ask: string | undefined): Pick<Advice, "propensity" | "chances"> =>
+    "budgetUsdMicros" in aim ? { propensity: () => Number.NaN, chances: () => ({}) } : surely(ask);
   const { groups: likely } = decision.posterior;
   const right = groups.map((_, k) => likely.find(({ answerKey }) => answerKey === String(k))?.probability ?? 0);
   const told = {
@@ -58,12 +45,17 @@ export function policyAdvice(policy: AnswerPolicy, question: PolicyQuestion): Ad
     right,
     by: "policy",
     why: decision.why,
-    propensity: () => 1,
   } as const;
-  if (decision.do === "answer") return seen.length === 0 ? undefined : { ...told, options: [] };
+  if (decision.do === "answer") return seen.length === 0 ? undefined : { ...told, ...chance(undefined), options: [] };
   const offer = offers.find(({ adapter }) => adapter === decision.adapter);
   const net = decision.expectedGain;
-  if (offer === undefined || net === null) return { ...told, ask: decision.adapter, options: [] };
+  if (offer === undefined || net === null)
+    return { ...told, ...chance(decision.adapter), ask: decision.adapter, options: [] };
   const price = "priceOfErrorUsdMicros" in aim ? offer.usdMicros / Math.max(1, aim.priceOfErrorUsdMicros) : 0;
-  return { ...told, ask: decision.adapter, options: [{ ...offer, gain: net + price, net }] };
+  return {
+    ...told,
+    ...chance(decision.adapter),
+    ask: decision.adapter,
+    options: [{ ...offer, gain: net + price, net }],
+  };
 }

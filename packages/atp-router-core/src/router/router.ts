@@ -6,7 +6,7 @@ import { createCalibrator } from "../money/index.js";
 import { createRegistry } from "../routing/index.js";
 import type { AdapterRegistry } from "../routing/index.js";
 import { createLearningDesk } from "./learning-desk.js";
-import type { Feedback, LearningDesk, RouterLearning } from "./learning-desk.js";
+import type { Feedback, Judged, LearningDesk, RouterLearning } from "./learning-desk.js";
 import { createOverloadDesk } from "./overload-desk.js";
 import type { OverloadConfig, OverloadDesk } from "./overload-desk.js";
 import { openStream, stepStream } from "../stream/index.js";
@@ -36,6 +36,7 @@ export type RouterEvent =
 export type RouterEffect =
   | Exclude<StreamEffect, { t: RouterOwn }>
   | { readonly t: "adapter.probe"; readonly adapter: string }
+  | ({ readonly t: "stream.judged"; readonly key: StreamKey } & Judged)
   | {
       readonly t: "adapter.status";
       readonly adapter: string;
@@ -104,8 +105,7 @@ export function createRouterMachine(config: {
         const asked: StreamEffect[] = [];
         const { opening } = event;
         if (!opening.dryRun) overload.entered(event.key, opening.qos, opening.principal.tenant);
-        const weighing = learning?.weighing(opening.task.taskType);
-        const learned = weighing === undefined ? opening : { ...opening, weighing };
+        const learned = learning?.opening(opening) ?? opening;
         const candidates = registry.offers(event.at);
         streams.set(event.key, openStream({ ...event, opening: learned, candidates }, asked));
         route(asked, event.at, out);
@@ -126,7 +126,7 @@ export function createRouterMachine(config: {
         for (const key of [...waiting]) toStream({ t: "money.room", at: event.at, key }, out);
         break;
       case "feedback":
-        learning?.feedback(event.key, event.word);
+        judged(event.key, learning?.feedback(event.key, event.word), out);
         break;
       case "tick":
         if (event.signals !== undefined) overload.sense(event.signals, event.at);
@@ -139,6 +139,11 @@ export function createRouterMachine(config: {
         toStream(event, out);
     }
     return out;
+  }
+
+  /** A record's verdict comes after it: readers take their time. */
+  function judged(key: StreamKey, verdict: Judged | undefined, out: RouterEffect[]): void {
+    if (verdict !== undefined) out.push({ t: "stream.judged", key, ...verdict });
   }
 
   function toStream(event: StreamEvent, out: RouterEffect[]): void {
@@ -232,14 +237,7 @@ export function createRouterMachine(config: {
           });
           break;
         case "stream.closed":
-          if (learning !== undefined) {
-            const { task } = streams.get(effect.key)?.opening ?? {};
-            const end =
-              effect.heard === undefined || task === undefined
-                ? undefined
-                : { task: task.taskType, ...effect.heard, told: effect.told ?? {} };
-            learning.ended(effect.key, end, effect.telemetry.usd);
-          }
+          learning?.ended(effect, streams.get(effect.key)?.opening.task.taskType);
           streams.delete(effect.key);
           overload.arrived(effect.key);
           waiting.delete(effect.key);

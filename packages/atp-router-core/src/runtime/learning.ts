@@ -17,6 +17,11 @@ export interface LearningConfig {
   readonly priors?: Readonly<Record<string, Readonly<Record<string, AccuracyPrior>>>>;
   /** Questions of a task type that ask everybody, to learn who agrees with whom. @default 25 */
   readonly exploreFirst?: number;
+  /**
+   * With `apply`, share of the decisions of `auto` that are drawn by lot among adapters that were not asked, 0 to 0.2. Records then tell
+   * what other policies would have come to; it costs that share of calls more. @default 0
+   */
+  readonly exploreShare?: number;
   /** Holds what a request costs on average to this. @default none: a right answer's value decides */
   readonly targetUsdMicros?: number;
   /** What a right answer is worth, by task type. @default by lane: gold 100,000, silver 20,000, bronze 4,000 */
@@ -41,7 +46,9 @@ export interface Learned {
 
 /** A router's learning as its machine takes it. @throws RangeError when the state or the policy is none */
 export function learningOf(config: LearningConfig, salt: string): RouterLearning {
-  const { priors, exploreFirst, targetUsdMicros, valueUsdMicros } = config;
+  const { priors, exploreFirst, exploreShare, targetUsdMicros, valueUsdMicros } = config;
+  if (exploreShare !== undefined && !(exploreShare >= 0 && exploreShare <= 0.2))
+    throw new RangeError("learning.exploreShare is a share of 0 to 0.2 of the decisions");
   const learner = createLearner({
     replica: config.replica ?? salt,
     seed: Math.floor(drawOf(salt) * 2 ** 31),
@@ -58,6 +65,7 @@ export function learningOf(config: LearningConfig, salt: string): RouterLearning
   return {
     learner,
     mode: config.mode,
+    ...(exploreShare === undefined ? {} : { exploreShare }),
     ...(policy === undefined ? {} : { policy: policy.policy }),
     ...(targetUsdMicros === undefined ? {} : { targetUsdMicros }),
     ...(valueUsdMicros === undefined ? {} : { valueUsdMicros }),

@@ -13,6 +13,7 @@ export function perform(tools: Tools, effect: RouterEffect): void {
       probe(tools, effect.adapter);
       return;
     case "adapter.status":
+    case "stream.judged":
       tools.observer?.observe(effect);
       return;
     default: {

@@ -1,7 +1,7 @@
 import type { ErrorCode, FinalContent } from "atp-protocol";
 import { errorClasses } from "atp-protocol";
 import type { Verdict } from "../consensus/index.js";
-import { drawOf } from "../learning/index.js";
+import { drawOf, promptOf } from "../learning/index.js";
 import type { Ms } from "../model/index.js";
 import type { StreamArtifact, StreamEffect } from "./events.js";
 import { heard } from "./advice.js";
@@ -136,6 +136,7 @@ function record(s: StreamState, outcome: string, verdict: Verdict | undefined): 
       ? {}
       : {
           prompt_hash: fingerprint(s.opening.task.promptJson),
+          features: promptOf(s.opening.task.content),
           answered: verdict === undefined ? null : heard(s, verdict),
         }),
     qos: s.qos,

@@ -88,6 +88,8 @@ export interface Decided {
   readonly confidence: number;
   /** The chance with which this was decided. */
   readonly propensity: number;
+  /** The chance of each call, by adapter; what is missing to 1 is that of an answer now. */
+  readonly chances: Readonly<Record<string, number>>;
   readonly options: readonly PlanOption[];
 }
 

@@ -206,6 +206,7 @@ function advised(s: StreamState, advice: Advice, at: Ms, out: Out): void {
     by: advice.by,
     confidence: advice.confidence,
     propensity: advice.propensity(),
+    chances: advice.chances(),
     options: advice.options,
   });
   if (s.phase === "asking") advisedFirst(s, advice, at, out);
