@@ -251,7 +251,13 @@ describe("encodeRouterFrame", () => {
     const payload = fc.record(
       {
         type: fc.constantFrom("agent.result.partial", "agent.log", 'we"ird'),
-        content: fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.constant(undefined), fc.string({ unit: "binary" })),
+        content: fc.oneof(
+          fc.jsonValue({ maxDepth: 3 }),
+          fc.constant(undefined),
+          fc.string({ unit: "binary" }),
+          fc.record({ adapter: fc.string(), chunk: fc.nat(), attempt: fc.nat(), text: fc.string({ unit: "binary" }) }),
+          fc.record({ adapter: fc.string(), chunk: fc.double(), attempt: fc.nat(), text: fc.string() }),
+        ),
         confidence: fc.oneof(fc.double(), fc.constant(undefined)),
         expiry_ms: fc.nat(),
       },
