@@ -9,6 +9,15 @@ export interface HoldScope {
   readonly limits: Limits;
 }
 
+/** One of several holds that are asked for together. */
+export interface HoldAsk {
+  /** Unique for each hold, and never used again. */
+  readonly hold: string;
+  readonly amounts: Amounts;
+  /** Its call leaves as soon as the hold is granted. @default false */
+  readonly leaves?: boolean;
+}
+
 /** Posted and reserved amounts of a scope. Posted parallel calls are always 0. */
 export interface ScopeBalance {
   readonly limits: Limits;

@@ -1,4 +1,4 @@
-import type { Amounts, BudgetRefusal, Dimension, Limits, ScopeBalance } from "../model/index.js";
+import type { Amounts, BudgetRefusal, Dimension, HoldAsk, Limits, ScopeBalance } from "../model/index.js";
 
 /** The ceiling of a dimension without one: the largest number that is still counted exactly. */
 export const UNLIMITED: number = Number.MAX_SAFE_INTEGER;
@@ -154,4 +154,15 @@ export function balanceOf(a: Account): ScopeBalance {
     posted: { parallel: 0, tokens: a.postedTokens, usdMicros: a.postedUsd },
     reserved: { parallel: a.parallel, tokens: a.tokens, usdMicros: a.usd },
   };
+}
+
+/** What holds ask for together; beyond what can be counted it fits nowhere. */
+export function sumOf(asked: readonly HoldAsk[]): Amounts {
+  const sum = { parallel: 0, tokens: 0, usdMicros: 0 };
+  for (const { amounts } of asked) {
+    sum.parallel += amounts.parallel;
+    sum.tokens += amounts.tokens;
+    sum.usdMicros += amounts.usdMicros;
+  }
+  return sum;
 }

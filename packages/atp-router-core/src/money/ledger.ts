@@ -1,4 +1,4 @@
-import type { Amounts, HoldScope, Limits, Ms, ReserveResult, ScopeBalance } from "../model/index.js";
+import type { Amounts, HoldAsk, HoldScope, Limits, Ms, ReserveResult, ScopeBalance } from "../model/index.js";
 import {
   UNLIMITED,
   balanceOf,
@@ -9,6 +9,7 @@ import {
   post,
   refusalOf,
   setCeilings,
+  sumOf,
 } from "./account.js";
 import type { Account } from "./account.js";
 
@@ -52,6 +53,11 @@ export interface ReserveRequest {
   readonly at: Ms;
 }
 
+/** What several holds ask for together. */
+export interface GroupRequest extends Omit<ReserveRequest, "hold" | "amounts"> {
+  readonly holds: readonly HoldAsk[];
+}
+
 /** A two-phase ledger: state behind synchronous operations, each idempotent by the hold's id (A7). */
 export interface Ledger {
   readonly state: LedgerState;
@@ -62,6 +68,13 @@ export interface Ledger {
    * @throws RangeError when an amount is not an integer >= 0, or the time to live is not a number: nothing is granted.
    */
   reserve(request: ReserveRequest): ReserveResult;
+  /**
+   * Grants all of these holds, or none: by the rule of `reserve` for their sum. Those that are open already are not asked again; none is
+   * granted when one of them is resolved.
+   *
+   * @throws RangeError as `reserve` does.
+   */
+  reserveAll(request: GroupRequest): ReserveResult;
   /**
    * Adds to an open hold by the same rule. An attempt that was granted is granted again without effect.
    *
@@ -159,7 +172,21 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
     }
   }
 
-  return {
+  function accountsOf(scopes: readonly HoldScope[]): readonly Account[] {
+    const own: Account[] = [];
+    for (const scope of scopes) {
+      const a = account(scope);
+      // A scope named twice counts once.
+      if (!own.includes(a)) own.push(a);
+    }
+    return own;
+  }
+
+  function closed(scopes: readonly HoldScope[], asked: Amounts): ReserveResult {
+    return { ok: false, refusal: closedRefusal(scopes[0]?.source ?? "stream", asked), left: {} };
+  }
+
+  const ledger: Ledger = {
     state,
     reserve({ hold: id, scopes, amounts, ttlMs, at }) {
       assertCountable(amounts);
@@ -167,17 +194,9 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
       // guard: reserve-once
       if (holds.has(id)) return granted;
       // guard: resolved-stays-resolved
-      if (known(id)) return { ok: false, refusal: closedRefusal(scopes[0]?.source ?? "stream", amounts), left: {} };
-      const own: Account[] = [];
-      let fitting = true;
-      for (const scope of scopes) {
-        const a = account(scope);
-        // A scope named twice counts once.
-        if (own.includes(a)) continue;
-        own.push(a);
-        fitting &&= fits(a, amounts);
-      }
-      if (!fitting) return refused(own, amounts);
+      if (known(id)) return closed(scopes, amounts);
+      const own = accountsOf(scopes);
+      if (!own.every((a) => fits(a, amounts))) return refused(own, amounts);
       for (const a of own) {
         a.parallel += amounts.parallel;
         a.tokens += amounts.tokens;
@@ -196,6 +215,17 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
         extensions: undefined,
       });
       if (expiresAt < state.nextExpiry) state.nextExpiry = expiresAt;
+      return granted;
+    },
+    reserveAll({ holds: asked, scopes, ttlMs, at }) {
+      for (const { amounts } of asked) assertCountable(amounts);
+      const fresh = asked.filter(({ hold }) => !holds.has(hold));
+      const sum = sumOf(fresh);
+      if (fresh.some(({ hold }) => known(hold))) return closed(scopes, sum);
+      const own = accountsOf(scopes);
+      if (!own.every((a) => fits(a, sum))) return refused(own, sum);
+      // Each of them fits, since all of them do.
+      for (const { hold, amounts } of fresh) ledger.reserve({ hold, scopes, amounts, ttlMs, at });
       return granted;
     },
     extend(id, attempt, more) {
@@ -276,6 +306,7 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
       return expired;
     },
   };
+  return ledger;
 }
 
 const granted: ReserveResult = { ok: true };

@@ -1,6 +1,6 @@
-import type { Amounts, HoldScope, Limits, Ms, ReserveResult, ScopeBalance } from "../model/index.js";
+import type { Amounts, HoldAsk, HoldScope, Limits, Ms, ReserveResult, ScopeBalance } from "../model/index.js";
 
-export type { HoldScope, ReserveResult, ScopeBalance } from "../model/index.js";
+export type { HoldAsk, HoldScope, ReserveResult, ScopeBalance } from "../model/index.js";
 
 /** A store that could not answer. `applied: unknown` means that the operation may or may not have happened. */
 export class StoreUnavailable extends Error {
@@ -32,6 +32,11 @@ export interface LedgerStore {
     ttlMs: Ms,
     leaves?: boolean,
   ): Promise<ReserveResult>;
+  /**
+   * Grants all of these holds over the same scopes, or none of them, by the rule of `reserve` for their sum: calls that only make sense
+   * together, such as those of a quorum. Each is extended, settled and voided by itself.
+   */
+  reserveAll(holds: readonly HoldAsk[], scopes: readonly HoldScope[], ttlMs: Ms): Promise<ReserveResult>;
   /** Adds to an open hold, by the same rule. `attempt` makes repeats harmless. */
   extend(hold: string, attempt: number, more: Amounts): Promise<ReserveResult>;
   /** The call leaves the router now: expiry posts the hold in full from here on. */

@@ -1,6 +1,6 @@
-import { fits } from "../money/account.js";
+import { fits, sumOf } from "../money/account.js";
 import { createLedger } from "../money/index.js";
-import type { Amounts, HoldScope, Ms, ReserveResult } from "../model/index.js";
+import type { Amounts, HoldAsk, HoldScope, Limits, Ms, ReserveResult } from "../model/index.js";
 import type { Clock, LedgerStore } from "../ports/index.js";
 import { systemClock } from "../runtime/index.js";
 import { createLease } from "./lease.js";
@@ -114,28 +114,43 @@ export function createLeasedLedgerStore(options: LeasedLedgerOptions): LeasedLed
     await Promise.all(held.map((lease) => (posted === undefined ? lease.release(hold) : lease.post(hold, posted))));
   }
 
+  async function reserveAll(
+    asked: readonly HoldAsk[],
+    scopes: readonly HoldScope[],
+    ttlMs: Ms,
+  ): Promise<ReserveResult> {
+    const inner = scopes.filter(({ source }) => source !== "tenant");
+    const outer = scopes.filter(({ source }) => source === "tenant");
+    const fresh = asked.filter(({ hold }) => !holds.has(hold));
+    const result = own.reserveAll({ holds: fresh, scopes: inner, ttlMs, at: clock.now() });
+    if (!result.ok) return result;
+    for (const [i, { hold, amounts }] of fresh.entries()) {
+      const borrowed = await borrow(hold, outer, amounts, ttlMs).catch(async (error: unknown) => {
+        await takeBack(fresh);
+        throw error;
+      });
+      if (!borrowed.ok) {
+        await takeBack(fresh);
+        return withBack(borrowed, fresh.slice(0, i));
+      }
+      // It was taken back while its chunk was on the way.
+      if (!own.state.holds.has(hold)) await end(hold, undefined);
+    }
+    await Promise.all(asked.map(({ hold, leaves }) => (leaves === true ? dispatched(hold) : undefined)));
+    return granted;
+  }
+
+  /** None of a group stands. */
+  async function takeBack(group: readonly HoldAsk[]): Promise<void> {
+    for (const { hold } of group) own.void(hold);
+    await Promise.all(group.map(({ hold }) => end(hold, undefined)));
+  }
+
   const stop = pressure?.listen((scope) => void leases.get(scope)?.giveBack());
 
   return {
-    async reserve(hold, scopes, amounts, ttlMs, leaves = false) {
-      const inner = scopes.filter(({ source }) => source !== "tenant");
-      const outer = scopes.filter(({ source }) => source === "tenant");
-      if (holds.has(hold)) {
-        if (leaves) await dispatched(hold);
-        return granted;
-      }
-      const result = own.reserve({ hold, scopes: inner, amounts, ttlMs, at: clock.now() });
-      if (!result.ok) return result;
-      const borrowed = await borrow(hold, outer, amounts, ttlMs).catch((error: unknown) => {
-        own.void(hold);
-        throw error;
-      });
-      if (!borrowed.ok) own.void(hold);
-      // It was taken back while its chunk was on the way.
-      else if (!own.state.holds.has(hold)) await end(hold, undefined);
-      else if (leaves) await dispatched(hold);
-      return borrowed;
-    },
+    reserve: (hold, scopes, amounts, ttlMs, leaves = false) => reserveAll([{ hold, amounts, leaves }], scopes, ttlMs),
+    reserveAll,
     async extend(hold, attempt, more) {
       const held = own.state.holds.get(hold);
       // A repeat, a hold that is over, or one whose own scopes are full: its own books say so.
@@ -218,4 +233,15 @@ const granted: ReserveResult = { ok: true };
 
 function isShared(scope: string): boolean {
   return scope.startsWith("tenant:") || scope.startsWith("subject:");
+}
+
+/** A refusal of a group's later hold, with what its earlier ones had taken. */
+function withBack(refused: Extract<ReserveResult, { ok: false }>, earlier: readonly HoldAsk[]): ReserveResult {
+  const back = sumOf(earlier);
+  const left: { -readonly [D in keyof Limits]: Limits[D] } = { ...refused.left };
+  for (const dimension of ["parallel", "tokens", "usdMicros"] as const) {
+    const value = left[dimension];
+    if (value !== undefined) left[dimension] = value + back[dimension];
+  }
+  return { ...refused, left };
 }

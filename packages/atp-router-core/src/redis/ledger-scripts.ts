@@ -64,18 +64,30 @@ local function resolve(key, h, tokens, usd, id, expiries)
 end
 `;
 
-/** KEYS hold, expiries, waiting, scopes...; ARGV now, ttl, p, t, u, id, '1' when it is dispatched at once, then for each scope mp, mt, mu, ms to keep it unused ('' for ever). */
+/**
+ * KEYS expiries, waiting, holds..., scopes...; ARGV now, ttl, how many holds, then for each hold p, t, u, id, '1' when its call leaves at once,
+ * then for each scope mp, mt, mu, ms to keep it unused ('' for ever). All of the holds are granted, or none.
+ */
 const reserve = `${prelude}
-local h = redis.call('HMGET', KEYS[1], 'r', 'e')
-if h[1] then return { 2 } end
-if h[2] then
-  if ARGV[7] == '1' then redis.call('HSET', KEYS[1], 'd', '1') end
-  return { 1 }
+local n = tonumber(ARGV[3])
+local fresh, p, t, u = {}, 0, 0, 0
+for i = 1, n do
+  local at = 4 + (i - 1) * 5
+  local h = redis.call('HMGET', KEYS[2 + i], 'r', 'e')
+  if h[1] then return { 2 } end
+  if not h[2] then
+    fresh[#fresh + 1] = i
+    p = p + tonumber(ARGV[at])
+    t = t + tonumber(ARGV[at + 1])
+    u = u + tonumber(ARGV[at + 2])
+  elseif ARGV[at + 4] == '1' then
+    redis.call('HSET', KEYS[2 + i], 'd', '1')
+  end
 end
-local p, t, u = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+if #fresh == 0 then return { 1 } end
 local all, ok = {}, true
-for i = 4, #KEYS do
-  local at = 8 + (i - 4) * 4
+for i = 3 + n, #KEYS do
+  local at = 4 + n * 5 + (i - 3 - n) * 4
   local a = load(KEYS[i])
   if not a then
     a = { mp = tonumber(ARGV[at]), mt = tonumber(ARGV[at + 1]), mu = tonumber(ARGV[at + 2]), pt = 0, pu = 0, rp = 0, rt = 0, ru = 0,
@@ -87,24 +99,28 @@ for i = 4, #KEYS do
   all[#all + 1] = a
   if not fits(a, p, t, u) then ok = false end
 end
-if not ok then return told(all, KEYS[3]) end
+if not ok then return told(all, KEYS[2]) end
 local names = {}
 for i = 1, #all do
-  local key, a = KEYS[i + 3], all[i]
+  local key, a = KEYS[2 + n + i], all[i]
   a.rp = a.rp + p
   a.rt = a.rt + t
   a.ru = a.ru + u
-  a.o = a.o + 1
+  a.o = a.o + #fresh
   save(key, a)
   redis.call('HDEL', key, 'f')
-  local keep = ARGV[11 + (i - 1) * 4]
+  local keep = ARGV[7 + n * 5 + (i - 1) * 4]
   if keep ~= '' then redis.call('PEXPIRE', key, keep) end
   names[i] = key
 end
-local e = clock(ARGV[1]) + tonumber(ARGV[2]) + 5000
-redis.call('HSET', KEYS[1], 'k', table.concat(names, '\\n'), 'p', ARGV[3], 't', ARGV[4], 'u', ARGV[5], 'e', text(e))
-if ARGV[7] == '1' then redis.call('HSET', KEYS[1], 'd', '1') end
-redis.call('ZADD', KEYS[2], text(e), ARGV[6])
+local e = text(clock(ARGV[1]) + tonumber(ARGV[2]) + 5000)
+local of = table.concat(names, '\\n')
+for _, i in ipairs(fresh) do
+  local at = 4 + (i - 1) * 5
+  redis.call('HSET', KEYS[2 + i], 'k', of, 'p', ARGV[at], 't', ARGV[at + 1], 'u', ARGV[at + 2], 'e', e)
+  if ARGV[at + 4] == '1' then redis.call('HSET', KEYS[2 + i], 'd', '1') end
+  redis.call('ZADD', KEYS[1], e, ARGV[at + 3])
+end
 return { 1 }
 `;
 

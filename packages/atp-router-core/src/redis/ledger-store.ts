@@ -1,9 +1,11 @@
 import type { Redis } from "ioredis";
-import type { Amounts, HoldScope, Limits, ReserveResult, ScopeBalance } from "../model/index.js";
-import { balanceOf, closedRefusal, leftOf, openAccount, refusalOf } from "../money/account.js";
-import type { Account } from "../money/account.js";
+import type { HoldAsk, HoldScope, Limits, ReserveResult } from "../model/index.js";
+import { sumOf } from "../money/account.js";
 import type { LedgerStore } from "../ports/index.js";
 import type { LeasePressure } from "./leased-ledger.js";
+import { isShared, tenantName, tenantOf, uniqueScopes } from "./ledger-names.js";
+import { assertCountable, balance, ceilings, counted, refused, resultOf, sourcesOf } from "./ledger-replies.js";
+import type { Reply } from "./ledger-replies.js";
 import { ledgerScripts } from "./ledger-scripts.js";
 import { scriptsOn, unavailable } from "./scripts.js";
 
@@ -36,8 +38,6 @@ const REGISTER_EVERY_MS = 10_000;
 const SWEPT_AT_ONCE = 100;
 /** So often a refusal is put to the question again because room was told of meanwhile. */
 const ASKED_AT_MOST = 4;
-
-const granted: ReserveResult = { ok: true };
 
 /**
  * Budgets that routers share, on Redis 7: each operation is one script, so that no two routers can grant the same money. All keys of
@@ -142,6 +142,37 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
     return subscriber;
   }
 
+  async function reserveAll(
+    holds: readonly HoldAsk[],
+    scopes: readonly HoldScope[],
+    ttlMs: number,
+  ): Promise<ReserveResult> {
+    for (const { amounts } of holds) assertCountable(amounts, ttlMs);
+    const own = uniqueScopes(scopes);
+    const asked = sumOf(holds);
+    if (holds.some(({ hold }) => voided.has(hold))) return refused(own, asked);
+    const tenant = tenantOf(own);
+    for (const { hold } of holds) tenantOfHold.set(hold, tenant);
+    for (const scope of own) tenantOfScope.set(scope.key, tenant);
+    await register(tenant);
+    const keys = [expiries(tenant), waiting(tenant), ...holds.map(({ hold }) => key(tenant, "h", hold))];
+    const args: (string | number)[] = [at(), Math.ceil(ttlMs), holds.length];
+    for (const { hold, amounts, leaves } of holds)
+      args.push(amounts.parallel, amounts.tokens, amounts.usdMicros, hold, leaves === true ? "1" : "");
+    for (const scope of own) {
+      keys.push(key(tenant, "s", scope.key));
+      args.push(
+        ...ceilings(early.get(scope.key) ?? scope.limits),
+        isShared(scope) ? "" : KEEP_PRIVATE_MS + Math.ceil(ttlMs),
+      );
+    }
+    return orSweep(tenant, async () => {
+      const reply = (await run("reserve", keys, args)) as Reply;
+      if (reply[0] !== 2) for (const scope of own) early.delete(scope.key);
+      return resultOf(reply, own, asked);
+    });
+  }
+
   return {
     pressure: {
       tell: (scope) => void redis.publish(pressureChannel, scope).catch(() => undefined),
@@ -151,37 +182,8 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
         return () => pressed.delete(listener);
       },
     },
-    async reserve(hold, scopes, amounts, ttlMs, leaves = false) {
-      assertCountable(amounts, ttlMs);
-      const own = uniqueScopes(scopes);
-      if (voided.has(hold)) return refused(own, amounts);
-      const tenant = tenantOf(own);
-      tenantOfHold.set(hold, tenant);
-      for (const scope of own) tenantOfScope.set(scope.key, tenant);
-      await register(tenant);
-      const keys = [key(tenant, "h", hold), expiries(tenant), waiting(tenant)];
-      const args: (string | number)[] = [
-        at(),
-        Math.ceil(ttlMs),
-        amounts.parallel,
-        amounts.tokens,
-        amounts.usdMicros,
-        hold,
-        leaves ? "1" : "",
-      ];
-      for (const scope of own) {
-        keys.push(key(tenant, "s", scope.key));
-        args.push(
-          ...ceilings(early.get(scope.key) ?? scope.limits),
-          isShared(scope) ? "" : KEEP_PRIVATE_MS + Math.ceil(ttlMs),
-        );
-      }
-      return orSweep(tenant, async () => {
-        const reply = (await run("reserve", keys, args)) as Reply;
-        if (reply[0] !== 2) for (const scope of own) early.delete(scope.key);
-        return resultOf(reply, own, amounts);
-      });
-    },
+    reserve: (hold, scopes, amounts, ttlMs, leaves = false) => reserveAll([{ hold, amounts, leaves }], scopes, ttlMs),
+    reserveAll,
     async extend(hold, attempt, more) {
       assertCountable(more, 0);
       const tenant = tenantOfHold.get(hold);
@@ -263,84 +265,4 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
       subscriber?.disconnect();
     },
   };
-}
-
-/** 1 granted, 2 resolved before, 0 refused and then eight numbers for each scope. */
-type Reply = readonly [0 | 1 | 2, ...string[]];
-
-function resultOf(reply: Reply, scopes: readonly Pick<HoldScope, "source">[], asked: Amounts): ReserveResult {
-  if (reply[0] === 1) return granted;
-  if (reply[0] === 2) return refused(scopes, asked);
-  const accounts = scopes.map(({ source }, i) => accountOf(source, reply.slice(1 + i * 8, 9 + i * 8) as string[]));
-  return { ok: false, refusal: refusalOf(accounts, asked), left: leftOf(accounts) };
-}
-
-function refused(scopes: readonly Pick<HoldScope, "source">[], asked: Amounts): ReserveResult {
-  return { ok: false, refusal: closedRefusal(scopes[0]?.source ?? "stream", asked), left: {} };
-}
-
-/** An extension's scopes in their order: inner ones first, the last is the tenant's. */
-function sourcesOf(reply: Reply): readonly Pick<HoldScope, "source">[] {
-  const count = Math.floor((reply.length - 1) / 8);
-  return Array.from({ length: count }, (_, i) => ({
-    source: i === 0 ? ("stream" as const) : i === 1 ? ("session" as const) : ("tenant" as const),
-  }));
-}
-
-function accountOf(source: HoldScope["source"], numbers: readonly string[]): Account {
-  const [mp = 0, mt = 0, mu = 0, pt = 0, pu = 0, rp = 0, rt = 0, ru = 0] = numbers.map(Number);
-  return {
-    key: "",
-    source,
-    maxParallel: mp,
-    maxTokens: mt,
-    maxUsd: mu,
-    postedTokens: pt,
-    postedUsd: pu,
-    parallel: rp,
-    tokens: rt,
-    usd: ru,
-    open: 0,
-    forgotten: false,
-  };
-}
-
-function balance(numbers: readonly string[]): ScopeBalance {
-  return balanceOf(accountOf("tenant", numbers));
-}
-
-function ceilings(limits: Limits): [number, number, number] {
-  const { maxParallel, maxTokens, maxUsd } = openAccount(limits);
-  return [maxParallel, maxTokens, maxUsd];
-}
-
-function uniqueScopes(scopes: readonly HoldScope[]): readonly HoldScope[] {
-  return scopes.filter((scope, i) => scopes.findIndex(({ key }) => key === scope.key) === i);
-}
-
-function isShared(scope: HoldScope): boolean {
-  return scope.source === "tenant";
-}
-
-/** The tenant that a scope's own key names, as `tenant:acme` or `tenant:acme@...` does. */
-function tenantName(scope: string): string | undefined {
-  return /^(?:tenant|subject):([^@/]*)/.exec(scope)?.[1];
-}
-
-/** The tenant of a hold, by its outermost scope. */
-function tenantOf(scopes: readonly HoldScope[]): string {
-  const outer = [...scopes].reverse().find(({ source }) => source === "tenant");
-  return (outer === undefined ? undefined : tenantName(outer.key)) ?? "";
-}
-
-function assertCountable({ parallel, tokens, usdMicros }: Amounts, ttlMs: number): void {
-  if (![parallel, tokens, usdMicros].every((value) => Number.isSafeInteger(value) && value >= 0))
-    throw new RangeError("amounts are integers from 0 to 2^53-1");
-  if (!Number.isFinite(ttlMs)) throw new RangeError("a hold needs a time to live");
-}
-
-/** What was used as it is posted; empty when it cannot be counted, which posts what was held. */
-function counted(value: number): string | number {
-  if (!Number.isFinite(value)) return "";
-  return value <= 0 ? 0 : Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(value));
 }

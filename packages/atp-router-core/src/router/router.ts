@@ -209,6 +209,12 @@ export function createRouterMachine(config: {
         case "hold.reserve":
           out.push(lanes.isFree(effect.adapter, effect.lane) ? { ...effect, leaves: true } : effect);
           break;
+        case "hold.reserveAll":
+          out.push({
+            ...effect,
+            holds: effect.holds.map((one) => ({ ...one, leaves: lanes.isFree(one.adapter, effect.lane) })),
+          });
+          break;
         case "hedge.ask": {
           const isShort = queued > 0 || at - shedAt < SHED_MS;
           const adapter = tails.hedge(effect.adapters, isShort, at);

@@ -27,6 +27,13 @@ export function createMemoryLedgerStore(clock: Clock): LedgerStore {
       if (leaves && result.ok) ledger.dispatched(hold);
       return result;
     },
+    async reserveAll(holds, scopes, ttlMs) {
+      const asked = { holds, scopes, ttlMs, at: clock.now() };
+      const first = ledger.reserveAll(asked);
+      const result = first.ok || sweep().length === 0 ? first : ledger.reserveAll(asked);
+      if (result.ok) for (const { hold, leaves } of holds) if (leaves === true) ledger.dispatched(hold);
+      return result;
+    },
     async extend(hold, attempt, more) {
       const result = ledger.extend(hold, attempt, more);
       return result.ok || sweep().length === 0 ? result : ledger.extend(hold, attempt, more);

@@ -1,7 +1,7 @@
 import type { RouterEffect } from "../router/index.js";
-import type { BudgetRefusal, Ms } from "../model/index.js";
-import type { OuterScope, RouterOwn, StreamEffect } from "../stream/index.js";
+import type { RouterOwn, StreamEffect } from "../stream/index.js";
 import { askPolicy, estimate, probe, readLeft, readMemory, writeMemory } from "./asks.js";
+import { reserve, reserveAll } from "./holds.js";
 import type { StreamHost } from "./host.js";
 import { openLeg } from "./leg.js";
 import type { Tools } from "./tools.js";
@@ -66,34 +66,12 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
     case "memory.read":
       readMemory(tools, host, effect);
       return;
-    case "hold.reserve": {
-      const outer = tools.budgets.current(effect.scopes);
-      const scopes = [{ source: "stream" as const, key: `stream:${key}`, limits: effect.window }, ...outer];
-      tools.ledger.reserve(effect.hold, scopes, effect.amounts, effect.ttlMs, effect.leaves).then(
-        (result) => {
-          if (result.ok && effect.leaves === true) host.leaving.add(effect.hold);
-          emit(
-            result.ok
-              ? { t: "hold.granted", at: clock.now(), key, leg: effect.leg }
-              : {
-                  t: "hold.refused",
-                  at: clock.now(),
-                  key,
-                  leg: effect.leg,
-                  refusal: result.refusal,
-                  left: result.left,
-                  ...refill(outer, result.refusal),
-                },
-          );
-        },
-        () => {
-          // It may have been applied: what may stand is taken back.
-          desk.void(effect.hold);
-          emit({ t: "hold.unavailable", at: clock.now(), key, leg: effect.leg });
-        },
-      );
+    case "hold.reserve":
+      reserve(tools, host, effect);
       return;
-    }
+    case "hold.reserveAll":
+      reserveAll(tools, host, effect);
+      return;
     case "hold.extend":
       tools.ledger.extend(effect.hold, effect.attempt, effect.more).then(
         (result) =>
@@ -160,12 +138,6 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
       tools.closed(host);
       return;
   }
-}
-
-/** When the window that refused refills. */
-function refill(scopes: readonly OuterScope[], { limitSource, dimension, limit }: BudgetRefusal): { refillsAt?: Ms } {
-  const scope = scopes.find(({ source, limits }) => source === limitSource && limits[dimension] === limit);
-  return scope?.refillsAt === undefined ? {} : { refillsAt: scope.refillsAt };
 }
 
 function observeEnd(tools: Tools, host: StreamHost, end: Extract<Effect, { t: "stream.closed" }>): void {

@@ -3,13 +3,13 @@ import { judge, weigh } from "../consensus/index.js";
 import type { Verdict, WeighOptions } from "../consensus/index.js";
 import type { Advice } from "../learning/index.js";
 import { sizeFirstHold } from "../money/index.js";
-import type { Ms } from "../model/index.js";
+import type { Limits, Ms } from "../model/index.js";
 import { askAdvice, heard, moveNext } from "./advice.js";
 import type { StreamEffect, StreamEvent } from "./events.js";
 import { failureOf } from "./failures.js";
 import { conclude, fail, finalContent } from "./finish.js";
 import { wasHedge } from "./hedge.js";
-import { addLeg, reserve, voidSlot } from "./legs.js";
+import { addLeg, addLegs, fitting, reserve, reserveAll, voidSlot } from "./legs.js";
 import { askRetry, nextTry } from "./recover.js";
 import { cover, skipped } from "./settlement.js";
 import type { Leg, Retry, StreamState } from "./state.js";
@@ -27,8 +27,8 @@ export function startRung(s: StreamState, at: Ms, out: Out): void {
   s.rung++;
   // A second call that was sent beside an earlier one is not sent again.
   const calls = (s.plan?.rungs[s.rung] ?? []).filter((call) => !wasHedge(s, call));
-  for (const call of calls) addLeg(s, call, at, out);
   if (calls.length === 0) advance(s, at, out);
+  else addLegs(s, calls, at, out);
 }
 
 /** Every call failed: makes another one where that may help, or ends the stream. */
@@ -218,6 +218,18 @@ export function holdRefused(s: StreamState, leg: Leg, refused: HoldRefused, at: 
     at,
   );
   advance(s, at, out);
+}
+
+/**
+ * Calls do not fit together: as many of the first as do are held for together, and each of the others by itself. Those are made smaller,
+ * wait for running work, or are left out: fewer voices before none.
+ */
+export function groupRefused(s: StreamState, of: readonly number[], left: Limits, at: Ms, out: Out): void {
+  const legs = s.legs.filter(({ index, phase }) => of.includes(index) && phase === "holding");
+  const most = fitting(legs, left);
+  const together = most === -1 ? legs.length - 1 : most;
+  if (together > 1) reserveAll(s, legs.slice(0, together), at, out);
+  for (const leg of legs.slice(together > 1 ? together : 0)) reserve(s, leg, at, out);
 }
 
 /** Something may fit that did not: ask the waiting holds again, in order, and extensions that were refused. */

@@ -10,6 +10,7 @@ import type {
   Dimension,
   Estimate,
   Failure,
+  HoldAsk,
   Limits,
   Ms,
   PolicyDecision,
@@ -108,6 +109,8 @@ export type StreamEvent = { readonly at: Ms; readonly key: StreamKey } & (
       /** When the window that refused refills; absent when it never does. */
       readonly refillsAt?: Ms;
     }
+  /** Calls that were to be held for together do not fit together; none of them is held for. */
+  | { readonly t: "group.refused"; readonly legs: readonly number[]; readonly left: Limits }
   | { readonly t: "hold.extended"; readonly leg: number; readonly more: Amounts }
   | { readonly t: "hold.notExtended"; readonly leg: number; readonly left?: Limits }
   /** The ledger could not answer: money fails closed. */
@@ -157,6 +160,15 @@ export type StreamEffect = { readonly key: StreamKey } & (
   | { readonly t: "money.read"; readonly scopes: readonly OuterScope[]; readonly window: Limits }
   | { readonly t: "money.limit"; readonly window: Limits }
   | { readonly t: "adapter.estimate"; readonly adapter: string; readonly task: Task; readonly deadlineAt: Ms }
+  /** Holds for calls that are made at the same time: all of them, or none. */
+  | {
+      readonly t: "hold.reserveAll";
+      readonly holds: readonly (HoldAsk & { readonly leg: number; readonly adapter: string })[];
+      readonly lane: Qos;
+      readonly scopes: readonly OuterScope[];
+      readonly window: Limits;
+      readonly ttlMs: Ms;
+    }
   | {
       readonly t: "hold.reserve";
       readonly leg: number;

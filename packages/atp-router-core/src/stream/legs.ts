@@ -1,6 +1,6 @@
 import { payloadTypes } from "atp-protocol";
 import type { Payload } from "atp-protocol";
-import type { Chunk, Ms, PlannedCall } from "../model/index.js";
+import type { Chunk, Limits, Ms, PlannedCall } from "../model/index.js";
 import type { StreamEffect } from "./events.js";
 import { cover, meter } from "./settlement.js";
 import type { Coverage } from "./settlement.js";
@@ -23,6 +23,17 @@ export interface Reason {
 
 /** A new call of the stream; its hold is asked at once. */
 export function addLeg(s: StreamState, call: PlannedCall, at: Ms, out: Out, why: Reason = {}): void {
+  reserve(s, newLeg(s, call, at, why), at, out);
+}
+
+/** New calls that are made at the same time: their holds are asked for together. */
+export function addLegs(s: StreamState, calls: readonly PlannedCall[], at: Ms, out: Out): void {
+  const legs = calls.map((call) => newLeg(s, call, at, {}));
+  if (legs.length > 1) reserveAll(s, legs, at, out);
+  else for (const leg of legs) reserve(s, leg, at, out);
+}
+
+function newLeg(s: StreamState, call: PlannedCall, at: Ms, why: Reason): Leg {
   const { continues } = why;
   const earlier = s.legs.filter((leg) => isSameSlot(leg, call));
   const last = earlier.at(-1);
@@ -64,7 +75,7 @@ export function addLeg(s: StreamState, call: PlannedCall, at: Ms, out: Out, why:
     begun: continues?.text.length ?? 0,
   };
   s.legs.push(leg);
-  reserve(s, leg, at, out);
+  return leg;
 }
 
 /** Whether two calls' partials have one slot at the client: an adapter's sample. */
@@ -100,6 +111,28 @@ export function reserve(s: StreamState, leg: Leg, at: Ms, out: Out): void {
     amounts: leg.held,
     ttlMs: s.opening.deadlineAt - at,
   });
+}
+
+/** Asks for the holds of several legs, all or none: half a quorum is spent in vain. */
+export function reserveAll(s: StreamState, legs: readonly Leg[], at: Ms, out: Out): void {
+  const holds = legs.map((leg) => {
+    leg.hold = `${s.key}#${s.nextHold++}`;
+    return { leg: leg.index, adapter: leg.call.adapter.id, hold: leg.hold, amounts: leg.held };
+  });
+  const { scopes, deadlineAt } = s.opening;
+  const ttlMs = deadlineAt - at;
+  out.push({ key: s.key, t: "hold.reserveAll", lane: s.qos, scopes, window: s.window, ttlMs, holds });
+}
+
+/** How many of these legs, from the first on, fit into what is left. */
+export function fitting(legs: readonly Leg[], left: Limits): number {
+  const sum = { parallel: 0, tokens: 0, usdMicros: 0 };
+  return legs.findIndex(({ held }) =>
+    (["parallel", "tokens", "usdMicros"] as const).some((dimension) => {
+      sum[dimension] += held[dimension];
+      return held[dimension] > 0 && sum[dimension] > (left[dimension] ?? Infinity);
+    }),
+  );
 }
 
 /** The hold stands: queue for a slot. */

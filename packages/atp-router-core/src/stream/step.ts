@@ -4,6 +4,7 @@ import type { Failure, Ms } from "../model/index.js";
 import {
   advance,
   advisedNext,
+  groupRefused,
   holdRefused,
   retryDecided,
   retryDue,
@@ -107,6 +108,9 @@ function stepOn(s: StreamState, event: StreamEvent, out: Out): void {
       else if (event.timer === "retry") retryDue(s, at, out);
       else if (event.timer === "left") return;
       else deadlinePassed(s, at, out);
+      return;
+    case "group.refused":
+      groupRefused(s, event.legs, event.left, at, out);
       return;
     case "retry.decided":
       retryDecided(s, event.waitMs, at, out);

@@ -22,6 +22,7 @@ export function faultyLedger(inner: LedgerStore, clock: Clock, rng: Rng, faults:
   const store: FaultyLedger = {
     faults,
     reserve: (...args) => through(() => inner.reserve(...args)),
+    reserveAll: (...args) => through(() => inner.reserveAll(...args)),
     extend: (...args) => through(() => inner.extend(...args)),
     dispatched: (hold) => through(() => inner.dispatched(hold)),
     settle: (...args) => through(() => inner.settle(...args)),

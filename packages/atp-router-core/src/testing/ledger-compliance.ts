@@ -149,6 +149,43 @@ export function ledgerStoreCompliance(name: string, make: MakeLedgerStore, { des
       await expectBooks(store, posted, nothing);
     });
 
+    test("A7.1 a group is granted all or not at all, by its sum, and each of it ends by itself", async (store) => {
+      const limits = { parallel: 3, tokens: 10_000, usdMicros: 1_000_000 };
+      const group = ["a", "b", "c"].map((hold) => ({ hold, amounts: call }));
+      expect(await store.reserveAll(group, scopes(limits), TTL_MS)).toEqual({ ok: true });
+      expect(await store.reserveAll(group, scopes(limits), TTL_MS)).toEqual({ ok: true });
+      const asked = { parallel: 3, tokens: 3 * call.tokens, usdMicros: 3 * call.usdMicros };
+      await expectBooks(store, nothing, asked);
+      const more = ["d", "e"].map((hold) => ({ hold, amounts: call }));
+      expect(await store.reserveAll(more, scopes(limits), TTL_MS)).toMatchObject({
+        ok: false,
+        refusal: { dimension: "parallel", asked: 2 },
+        left: { parallel: 0 },
+      });
+      await expectBooks(store, nothing, asked);
+      await store.settle("a", { tokens: 5, usdMicros: 6 });
+      await store.void("b");
+      // Two fit now, three do not: nothing of the three is held.
+      const three = ["f", "g", "h"].map((hold) => ({ hold, amounts: call }));
+      expect(await store.reserveAll(three, scopes(limits), TTL_MS)).toMatchObject({ ok: false, left: { parallel: 2 } });
+      await expectBooks(store, { parallel: 0, tokens: 5, usdMicros: 6 }, call);
+      expect(
+        await store.reserveAll(
+          three.slice(0, 2).map(({ amounts }, i) => ({ hold: `again-${i}`, amounts })),
+          scopes(limits),
+          TTL_MS,
+        ),
+      ).toEqual({ ok: true });
+    });
+
+    test("A7.2 a group with a hold that is resolved is refused as a whole", async (store) => {
+      await store.reserve("a", scopes({}), call, TTL_MS);
+      await store.void("a");
+      const group = ["a", "b"].map((hold) => ({ hold, amounts: call }));
+      expect(await store.reserveAll(group, scopes({}), TTL_MS)).toMatchObject({ ok: false });
+      await expectBooks(store, nothing, nothing);
+    });
+
     test("A7.5 an overrun is posted in full, and then nothing new starts", async (store) => {
       const limits = { tokens: 150 };
       await store.reserve("a", scopes(limits), call, TTL_MS);
