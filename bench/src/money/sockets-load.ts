@@ -36,7 +36,7 @@ function syn(session: string, stream: string, deadlineMs: number): string {
   });
 }
 
-async function ask(port: number, session: string, count: number, deadlineMs: number): Promise<Ends> {
+async function ask(port: number, session: string, count: number, deadlineMs: number, overMs: number): Promise<Ends> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
   await new Promise<void>((resolve, reject) => socket.once("open", resolve).once("error", reject));
   const open = new Set<string>();
@@ -62,23 +62,31 @@ async function ask(port: number, session: string, count: number, deadlineMs: num
     socket.on("error", over);
     for (let i = 0; i < count; i++) {
       open.add(`st${i}`);
-      socket.send(syn(session, `st${i}`, deadlineMs));
+      const send = (): void => {
+        if (socket.readyState === WebSocket.OPEN) socket.send(syn(session, `st${i}`, deadlineMs));
+      };
+      if (overMs === 0) send();
+      else setTimeout(send, (i * overMs) / count);
     }
   });
 }
 
-/** Asks `calls` questions at once, evenly over the routers; one result a router. */
+/**
+ * Asks `calls` questions, evenly over the routers; one result a router.
+ * @param overMs the time in which they come, each router's as many as another's; 0: at once
+ */
 export async function race(
   ports: readonly number[],
   calls: number,
   name: string,
   deadlineMs: number,
+  overMs = 0,
 ): Promise<readonly Ends[]> {
   const perRouter = calls / ports.length;
   return Promise.all(
     ports.map(async (port, r) => {
       const sockets = Array.from({ length: perRouter / PER_SOCKET }, (_, s) =>
-        ask(port, `${name}-${r}-${s}`, PER_SOCKET, deadlineMs),
+        ask(port, `${name}-${r}-${s}`, PER_SOCKET, deadlineMs, overMs),
       );
       return sum(await Promise.all(sockets));
     }),

@@ -18,7 +18,9 @@ const ANSWER_MS = 400;
 const DEADLINE_MS = 60_000;
 /** Holds live as long as the call's deadline allows, so that the crash is seen through within a run. */
 const CRASH_DEADLINE_MS = 12_000;
-const CRASH_ANSWER_MS = 1_500;
+const CRASH_ANSWER_MS = 3_000;
+/** Before the kill calls come one after the other, so that each router has some of those that run. */
+const CRASH_OVER_MS = 2_000;
 
 interface Outcome {
   readonly ends: readonly Ends[];
@@ -137,6 +139,7 @@ async function runCrash(routers: readonly Running[], adapter: Controlled): Promi
     CALLS,
     "crash",
     CRASH_DEADLINE_MS,
+    CRASH_OVER_MS,
   );
   await until(async () => (await counts()).reduce((n, { started }) => n + started, 0) >= FIT, DEADLINE_MS);
   const started = (await counts()).map((count) => count.started);

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Frame } from "atp-protocol";
-import { createSimulation, syn } from "../../src/testing/index.js";
+import type { LedgerStore } from "../../src/ports/index.js";
+import { createMemoryLedgerStore } from "../../src/runtime/index.js";
+import { createSimulation, createVirtualClock, syn } from "../../src/testing/index.js";
 import type { AdapterScript, MemorySocket, ScriptStep, Simulation, SimulationConfig } from "../../src/testing/index.js";
 
 /** Each piece costs ten tokens and 100 micro-dollars. */
@@ -153,5 +155,54 @@ describe("A7.4 every way out of a call settles it: at what was seen, never at ze
     await sim.clock.advance(200_000);
     expect((await sim.router.budgets()).tenants["default"]?.posted).toEqual(posted);
     await sim.router.close();
+  });
+});
+
+describe("A7.4 a crash settles as well", () => {
+  /** A ledger that its router lost hold of: what it asks after its death is never done. */
+  function mortal(inner: LedgerStore): LedgerStore & { die(): void } {
+    let dead = false;
+    const never = new Promise<never>(() => undefined);
+    const alive = <A extends readonly unknown[], R>(operation: (...args: A) => Promise<R>) => {
+      return (...args: A): Promise<R> => (dead ? never : operation(...args));
+    };
+    return {
+      reserve: alive(inner.reserve),
+      reserveAll: alive(inner.reserveAll),
+      extend: alive(inner.extend),
+      dispatched: alive(inner.dispatched),
+      settle: alive(inner.settle),
+      void: alive(inner.void),
+      setLimit: alive(inner.setLimit),
+      read: alive(inner.read),
+      forget: alive(inner.forget),
+      sweep: alive(inner.sweep),
+      watch: inner.watch,
+      die: () => {
+        dead = true;
+      },
+    };
+  }
+
+  it("a call that ran is posted as it was held, for its provider may have worked; one that waited for its slot costs nothing", async () => {
+    const clock = createVirtualClock(1);
+    const shared = createMemoryLedgerStore(clock);
+    const ledger = mortal(shared);
+    const sim = createSimulation({ adapters: [whole], clock, ledger, limits: { maxConcurrentCalls: 1 } });
+    const socket = sim.connect();
+    for (const stream of ["st1", "st2"]) socket.send(syn({ stream, meta: { strategy: "single", deadline_ms: 3_000 } }));
+    await clock.advance(250);
+    const held = (await shared.read("tenant:default"))?.reserved;
+    expect(held?.parallel).toBe(2);
+    ledger.die();
+    await clock.advance(3_000 + 5_000);
+    // Any other router resolves what it left, and does so once.
+    await shared.sweep();
+    await shared.sweep();
+    const books = await shared.read("tenant:default");
+    expect(books?.reserved).toEqual({ parallel: 0, tokens: 0, usdMicros: 0 });
+    expect(books?.posted.usdMicros).toBe((held?.usdMicros ?? 0) / 2);
+    expect(books?.posted.tokens).toBe((held?.tokens ?? 0) / 2);
+    expect(books?.posted.usdMicros).toBeGreaterThanOrEqual(FIVE.usd);
   });
 });
