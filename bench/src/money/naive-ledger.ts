@@ -15,7 +15,7 @@ export function createNaiveLedger(): LedgerStore {
     tokens + asked.tokens > (limits.tokens ?? Infinity) || usdMicros + asked.usdMicros > (limits.usdMicros ?? Infinity);
   const granted: ReserveResult = { ok: true };
 
-  return {
+  const ledger: LedgerStore = {
     async reserve(hold, asked, amounts) {
       const books = asked.map(({ key, limits }) => {
         const found = scopes.get(key) ?? { limits, tokens: 0, usdMicros: 0 };
@@ -43,6 +43,13 @@ export function createNaiveLedger(): LedgerStore {
         },
         left: {},
       };
+    },
+    async reserveAll(group, asked, ttlMs) {
+      for (const { hold, amounts } of group) {
+        const result = await ledger.reserve(hold, asked, amounts, ttlMs);
+        if (!result.ok) return result;
+      }
+      return granted;
     },
     extend: async () => granted,
     dispatched: async () => undefined,
@@ -72,4 +79,5 @@ export function createNaiveLedger(): LedgerStore {
     sweep: async () => [],
     watch: () => () => undefined,
   };
+  return ledger;
 }

@@ -160,24 +160,22 @@ describe("A7.4 every way out of a call settles it: at what was seen, never at ze
 
 describe("A7.4 a crash settles as well", () => {
   /** A ledger that its router lost hold of: what it asks after its death is never done. */
-  function mortal(inner: LedgerStore): LedgerStore & { die(): void } {
+  function mortal(inner: LedgerStore): LedgerStore & { readonly die: () => void } {
     let dead = false;
     const never = new Promise<never>(() => undefined);
-    const alive = <A extends readonly unknown[], R>(operation: (...args: A) => Promise<R>) => {
-      return (...args: A): Promise<R> => (dead ? never : operation(...args));
-    };
+    const alive = <R>(operation: () => Promise<R>): Promise<R> => (dead ? never : operation());
     return {
-      reserve: alive(inner.reserve),
-      reserveAll: alive(inner.reserveAll),
-      extend: alive(inner.extend),
-      dispatched: alive(inner.dispatched),
-      settle: alive(inner.settle),
-      void: alive(inner.void),
-      setLimit: alive(inner.setLimit),
-      read: alive(inner.read),
-      forget: alive(inner.forget),
-      sweep: alive(inner.sweep),
-      watch: inner.watch,
+      reserve: (...args) => alive(() => inner.reserve(...args)),
+      reserveAll: (...args) => alive(() => inner.reserveAll(...args)),
+      extend: (...args) => alive(() => inner.extend(...args)),
+      dispatched: (hold) => alive(() => inner.dispatched(hold)),
+      settle: (...args) => alive(() => inner.settle(...args)),
+      void: (hold) => alive(() => inner.void(hold)),
+      setLimit: (...args) => alive(() => inner.setLimit(...args)),
+      read: (scope) => alive(() => inner.read(scope)),
+      forget: (scope) => alive(() => inner.forget(scope)),
+      sweep: () => alive(() => inner.sweep()),
+      watch: (listener) => inner.watch(listener),
       die: () => {
         dead = true;
       },
