@@ -136,7 +136,7 @@ export function createLeasedLedgerStore(options: LeasedLedgerOptions): LeasedLed
       // It was taken back while its chunk was on the way.
       if (!own.state.holds.has(hold)) await end(hold, undefined);
     }
-    await Promise.all(asked.map(({ hold, leaves }) => (leaves === true ? dispatched(hold) : undefined)));
+    await Promise.all(asked.filter(({ leaves }) => leaves === true).map(({ hold }) => dispatched(hold)));
     return granted;
   }
 
