@@ -105,4 +105,27 @@ describe("calls that are made at the same time are held for together", () => {
     for (const { calls } of sim.adapters.values()) expect(calls).toHaveLength(0);
     await sim.router.close();
   });
+
+  it("A7.6 a raised window admits at once what waited for it", async () => {
+    const { sim } = world(1_000);
+    const socket = sim.connect();
+    socket.send(fanout("st1", { window: { max_parallel: 1 } }));
+    await sim.clock.advance(300);
+    const running = (): number => [...sim.adapters.values()].reduce((n, { calls }) => n + calls.length, 0);
+    expect(running()).toBe(1);
+    socket.send({
+      v: 1,
+      session_id: "s1",
+      stream_id: "st1",
+      msg_seq: 2,
+      flags: ["CTRL"],
+      payload: { type: "control.window_update", content: { number: 1, window: { max_parallel: 3 } } },
+    });
+    await sim.clock.advance(5);
+    // The first one still runs: nothing was waited for but the window.
+    expect(running()).toBe(3);
+    await sim.clock.until(() => socket.end("st1") !== undefined);
+    expect(socket.end("st1")?.telemetry).toMatchObject({ usd: 300 });
+    await sim.router.close();
+  });
 });
