@@ -18,7 +18,9 @@ import { progress } from "../harness/report.js";
 /** What a right answer is worth, in micro-dollars, where a fitted policy is asked. */
 const defaultValue = 20_000;
 
-runBench(() => {
+runBench(() => Promise.resolve().then(main));
+
+function main(): void {
   const flag = { type: "boolean", default: false } as const;
   const { values } = parseArgs({
     options: {
@@ -63,8 +65,7 @@ runBench(() => {
   process.stdout.write(
     `${values.json ? JSON.stringify({ name: "replay", records: records.length, skipped, goals: [], policies: results }) : told.join("\n")}\n`,
   );
-  return Promise.resolve();
-});
+}
 
 /** @throws Error when nobody goes by this name */
 function named(name: string, adapters: readonly string[], records: readonly DecisionRecord[]): TargetPolicy {
@@ -95,6 +96,10 @@ function logged(record: DecisionRecord, asked: readonly string[]): ReturnType<Ta
   return next === undefined ? { give: record.groups[0]?.[0] } : { ask: next.adapter };
 }
 
-const share = (f: Evaluated): string =>
-  `${(100 * f.value).toFixed(1)}% (${(100 * f.low).toFixed(1)} to ${(100 * f.high).toFixed(1)})`;
-const usd = (f: Evaluated): string => `${f.value.toFixed(1)} (${f.low.toFixed(1)} to ${f.high.toFixed(1)})`;
+function share(f: Evaluated): string {
+  return `${(100 * f.value).toFixed(1)}% (${(100 * f.low).toFixed(1)} to ${(100 * f.high).toFixed(1)})`;
+}
+
+function usd(f: Evaluated): string {
+  return `${f.value.toFixed(1)} (${f.low.toFixed(1)} to ${f.high.toFixed(1)})`;
+}
