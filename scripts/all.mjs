@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { ensureInstalled, progress, root, run } from "./lib.mjs";
 
+const browserSuites = ["axe", "cut-runs", "page", "tabs"];
 const steps = [
   ["generate", "npm", ["run", "generate", "--silent"]],
   ["compatibility", "npm", ["run", "breaking", "--silent", "--workspace", "atp-protocol"]],
@@ -14,7 +15,8 @@ const steps = [
   ["packages", "npm", ["run", "pack-check", "--silent"]],
   ["unused code", "npm", ["run", "unused", "--silent"]],
   ["size of the client", "npm", ["run", "size", "--silent"]],
-  ["pages in a browser", "npm", ["run", "test:browser", "--silent"]],
+  // Without the suite that measures and the one that installs an app of its own: `npm run test:browser` runs all of them.
+  ["pages in a browser", "npm", ["run", "test:browser", "--silent", "--", ...browserSuites]],
   ["tests", "npm", ["test", "--silent"]],
 ];
 
