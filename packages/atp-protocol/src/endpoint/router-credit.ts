@@ -1,6 +1,7 @@
 import type { Credit } from "../frame/frame.js";
 import { markWaiting } from "./outbox.js";
 import { announceGap } from "./resume-router.js";
+import { hasCredit } from "./router-sender.js";
 import type { RouterState, RouterStream } from "./router-state.js";
 
 /** Router: the client granted absolute totals; lower ones are ignored (A8.1). */
@@ -15,6 +16,10 @@ export function onCredit(s: RouterState, stream: RouterStream, credit: Credit): 
     stream.unfed = false;
     stream.starvedAt = null;
     if (stream.lost) announceGap(s, stream);
-  } else if (stream.starvedAt === null && !stream.full) return;
+  } else {
+    if (stream.starvedAt === null && !stream.full) return;
+    // It may go on waiting, for the socket or for a place to fragment, but not for credit (A8.3).
+    if (hasCredit(stream)) stream.starvedAt = null;
+  }
   markWaiting(s, stream);
 }

@@ -78,11 +78,14 @@ export function numberQueue(s: RouterState, stream: RouterStream): void {
 
 /** Whether the next message must wait for credit: ends need none; messages start while both totals are below it (A8.1). */
 export function starves(s: RouterState, stream: RouterStream, item: OutItem): boolean {
-  const { credit } = stream;
-  if (!s.capabilities.credit || item.end === true || credit === null) return false;
-  if (stream.outSeq - stream.first < credit.messages && stream.usedBytes < credit.bytes) return false;
+  if (!s.capabilities.credit || item.end === true || hasCredit(stream)) return false;
   starve(s, stream);
   return true;
+}
+
+/** Whether a message may start: both totals are below the credit (A8.1). */
+export function hasCredit({ credit, outSeq, first, usedBytes }: RouterStream): boolean {
+  return credit === null || (outSeq - first < credit.messages && usedBytes < credit.bytes);
 }
 
 /**

@@ -14,6 +14,10 @@ describe("seeded schedules of cuts, half-open sockets, duplicates and drains", (
     if (seed === undefined) for (const count of Object.values(summary.counts)) expect(count).toBeGreaterThan(20);
   });
 
+  it("A8.3 a stream that got credit and waits for the socket is not taken for one without credit (seed 16032)", () => {
+    expect(runSchedules({ from: 16_032, count: 1 }).failures).toEqual([]);
+  });
+
   it("a seed replays to the identical trace, and another seed to another one", () => {
     expect(runSchedule(7)).toEqual(runSchedule(7));
     expect(runSchedule(7).trace).not.toBe(runSchedule(8).trace);
