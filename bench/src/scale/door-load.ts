@@ -11,6 +11,8 @@ export interface DoorEnds {
   readonly cancelled: number;
   /** Calls that should be refused, with the right class of the package. */
   readonly refused: number;
+  /** Calls told, as OpenAI's error of a server, that the router is short of time: not wrong, and not answered. */
+  readonly overloaded: number;
   readonly wrong: readonly string[];
 }
 
@@ -27,7 +29,10 @@ async function one(client: OpenAI, tally: Record<string, number>, wrong: string[
       // One in twenty asks for a model that is not there.
       await client.chat.completions.create({ ...body, model: "no-such-model" }).then(
         () => wrong.push("an unknown model answered"),
-        (error: unknown) => (error instanceof OpenAI.NotFoundError ? count("refused") : wrong.push(String(error))),
+        (error: unknown) => {
+          if (error instanceof OpenAI.NotFoundError) count("refused");
+          else throw error;
+        },
       );
     } else if (i % 20 === 9) {
       // One in twenty is cancelled in the middle.
@@ -50,7 +55,9 @@ async function one(client: OpenAI, tally: Record<string, number>, wrong: string[
       else wrong.push(`answered ${text?.length ?? 0} characters`);
     }
   } catch (error) {
-    wrong.push(String(error));
+    if (error instanceof OpenAI.InternalServerError && error.status === 503 && error.code === "overloaded")
+      count("overloaded");
+    else wrong.push(String(error));
   }
 }
 
@@ -70,8 +77,8 @@ serveControl({
       calls.push(one(client, tally, wrong));
     }
     await Promise.all(calls);
-    const { streamed = 0, whole = 0, cancelled = 0, refused = 0 } = tally;
-    return { asked: count, streamed, whole, cancelled, refused, wrong };
+    const { streamed = 0, whole = 0, cancelled = 0, refused = 0, overloaded = 0 } = tally;
+    return { asked: count, streamed, whole, cancelled, refused, overloaded, wrong };
   },
 });
 tellReady();

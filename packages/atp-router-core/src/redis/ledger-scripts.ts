@@ -42,6 +42,11 @@ end
 local function room(waiting, channel)
   if redis.call('DEL', waiting) == 1 then redis.call('PUBLISH', channel, '1') end
 end
+local function forgotten(key)
+  local o = redis.call('HGET', key, 'o')
+  if not o then return end
+  if tonumber(o) > 0 then redis.call('HSET', key, 'f', '1') else redis.call('DEL', key) end
+end
 local function resolve(key, h, tokens, usd, id, expiries)
   local p, t, u = tonumber(h[2]), tonumber(h[3]), tonumber(h[4])
   for scope in string.gmatch(h[1], '[^\\n]+') do
@@ -157,13 +162,17 @@ if redis.call('HEXISTS', KEYS[1], 'e') == 1 then redis.call('HSET', KEYS[1], 'd'
 return 1
 `;
 
-/** KEYS hold, expiries, waiting; ARGV id, tokens, usd ('' posts what is held), channel. */
+/** KEYS hold, expiries, waiting, scopes that are forgotten with it...; ARGV id, tokens, usd ('' posts what is held), channel. */
 const settle = `${prelude}
 local h = redis.call('HMGET', KEYS[1], 'k', 'p', 't', 'u', 'r')
-if not h[1] or h[5] then return 0 end
+if not h[1] or h[5] then
+  for i = 4, #KEYS do forgotten(KEYS[i]) end
+  return 0
+end
 local tokens = tonumber(ARGV[2] ~= '' and ARGV[2] or h[3])
 local usd = tonumber(ARGV[3] ~= '' and ARGV[3] or h[4])
 local freed = resolve(KEYS[1], h, tokens, usd, ARGV[1], KEYS[2])
+for i = 4, #KEYS do forgotten(KEYS[i]) end
 if freed then room(KEYS[3], ARGV[4]) end
 return freed and 1 or 0
 `;
@@ -212,10 +221,8 @@ return 0
 `;
 
 /** KEYS scope. */
-const forget = `
-local o = redis.call('HGET', KEYS[1], 'o')
-if not o then return 0 end
-if tonumber(o) > 0 then redis.call('HSET', KEYS[1], 'f', '1') else redis.call('DEL', KEYS[1]) end
+const forget = `${prelude}
+forgotten(KEYS[1])
 return 1
 `;
 

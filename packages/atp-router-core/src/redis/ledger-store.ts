@@ -55,6 +55,8 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
   const early = new Map<string, Limits>();
   const registered = new Map<string, number>();
   const voided = new Set<string>();
+  /** By tenant, what is settled in this turn: what is forgotten in the same turn, as when a stream ends, goes along. */
+  const settling = new Map<string, { readonly keys: string[]; readonly settled: Promise<unknown> }>();
   const tenants = `${prefix}tenants`;
   const channel = `${prefix}room`;
   const pressureChannel = `${prefix}pressure`;
@@ -203,7 +205,13 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
       const tenant = tenantOfHold.get(hold);
       if (tenant === undefined) return;
       const args = [hold, counted(used.tokens), counted(used.usdMicros), channel];
-      const freed = await run("settle", [key(tenant, "h", hold), expiries(tenant), waiting(tenant)], args);
+      const keys = [key(tenant, "h", hold), expiries(tenant), waiting(tenant)];
+      const settled = Promise.resolve().then(() => {
+        if (settling.get(tenant)?.keys === keys) settling.delete(tenant);
+        return run("settle", keys, args);
+      });
+      settling.set(tenant, { keys, settled });
+      const freed = await settled;
       tenantOfHold.delete(hold);
       if (freed === 1) room();
     },
@@ -242,7 +250,9 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
       early.delete(scope);
       const tenant = tenantOfScope.get(scope) ?? tenantName(scope);
       if (tenant === undefined) return;
-      await run("forget", [key(tenant, "s", scope)], []);
+      const along = settling.get(tenant);
+      along?.keys.push(key(tenant, "s", scope));
+      await (along?.settled ?? run("forget", [key(tenant, "s", scope)], []));
       tenantOfScope.delete(scope);
     },
     async sweep() {

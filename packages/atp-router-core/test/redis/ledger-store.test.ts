@@ -194,6 +194,32 @@ describe.skipIf(withoutRedis)("with a real redis-server", () => {
     expect(await second.reserve("c", scopes({ parallel: 1 }), call, 1_000)).toEqual({ ok: true });
   });
 
+  it("settles a stream's hold and forgets its scope in one step, also when the hold is over already", async () => {
+    const prefix = `t${nth++}:`;
+    const store = storeOn(createVirtualClock(), prefix);
+    const asked = async (): Promise<number> =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.info("commandstats"))?.[1]);
+    for (const hold of ["a", "b"]) {
+      await store.reserve(hold, scopes({}), call, 1_000);
+      if (hold === "b") await store.void("b");
+      expect(await redis.exists(`${prefix}{acme}:s:stream:1`)).toBe(1);
+      const before = await asked();
+      await Promise.all([store.settle(hold, { tokens: 7, usdMicros: 70 }), store.forget("stream:1")]);
+      expect(await asked()).toBe(before + 1);
+      expect(await redis.exists(`${prefix}{acme}:s:stream:1`)).toBe(0);
+    }
+    expect(await store.read("tenant:acme")).toMatchObject({ posted: { tokens: 7, usdMicros: 70 }, reserved: nothing });
+  });
+
+  it("does not forget a scope in which another hold is open", async () => {
+    const store = storeOn(createVirtualClock());
+    await store.reserve("a", scopes({}), call, 1_000);
+    await store.reserve("b", scopes({}), call, 1_000);
+    await Promise.all([store.settle("a", { tokens: 7, usdMicros: 70 }), store.forget("stream:1")]);
+    await store.settle("b", { tokens: 1, usdMicros: 1 });
+    expect(await store.read("tenant:acme")).toMatchObject({ posted: { tokens: 8, usdMicros: 71 }, reserved: nothing });
+  });
+
   it("leaves its scripts and goes on when the server forgot them", async () => {
     const store = storeOn(createVirtualClock());
     await store.reserve("a", scopes({}), call, 1_000);
