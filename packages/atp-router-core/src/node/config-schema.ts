@@ -280,6 +280,15 @@ export const configSchema = z.strictObject({
       explore_first: uint.optional(),
       /** Share of the decisions of `auto` that are drawn by lot, for the records' sake. */
       explore_share: z.number().min(0).max(0.2).optional(),
+      /** Tried in shadow, paid by `tenant`, until a sequential test promotes or rejects it. */
+      challenge: z
+        .strictObject({
+          champion: z.string().min(1),
+          challenger: z.string().min(1),
+          share: z.number().min(0.01).max(0.05),
+          tenant: z.string().min(1).optional(),
+        })
+        .optional(),
       target_usd_micros: positive.optional(),
       value_usd_micros: z.record(z.string(), positive).optional(),
       /** A fitted policy, checked at start: with `apply` it decides the task types that it knows. */

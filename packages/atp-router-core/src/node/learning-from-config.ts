@@ -16,12 +16,22 @@ export function learningFromConfig(given: ConfigFile["learning"]): LearningConfi
     ...(given.priors === undefined ? {} : { priors: given.priors }),
     ...(given.explore_first === undefined ? {} : { exploreFirst: given.explore_first }),
     ...(given.explore_share === undefined ? {} : { exploreShare: given.explore_share }),
+    ...(given.challenge === undefined ? {} : { challenge: challengeOf(given.challenge) }),
     ...(given.target_usd_micros === undefined ? {} : { targetUsdMicros: given.target_usd_micros }),
     ...(given.value_usd_micros === undefined ? {} : { valueUsdMicros: given.value_usd_micros }),
     ...(given.replica === undefined ? {} : { replica: given.replica }),
     ...(policy === undefined ? {} : { policy }),
     ...(state === undefined ? {} : { state }),
   };
+}
+
+function challengeOf({
+  tenant,
+  ...challenge
+}: NonNullable<NonNullable<ConfigFile["learning"]>["challenge"]>): NonNullable<LearningConfig["challenge"]> {
+  if (challenge.champion === challenge.challenger)
+    throw new Error("learning.challenge: a champion does not challenge itself; name two adapters");
+  return { ...challenge, ...(tenant === undefined ? {} : { tenant }) };
 }
 
 function readPolicy(path: string): unknown {

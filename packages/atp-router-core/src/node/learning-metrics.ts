@@ -18,6 +18,33 @@ export function learningMetrics(registry: Registry, learned: () => Learned | und
     },
   });
   new Gauge({
+    name: "atp_challenge_requests",
+    help: "Trials of the challenger beside the champion that were judged: all, those that only it got right, those that only the champion did.",
+    labelNames: ["champion", "challenger", "result"],
+    registers,
+    collect() {
+      this.reset();
+      const challenge = learned()?.challenge();
+      if (challenge === undefined) return;
+      const { champion, challenger } = challenge.config;
+      for (const result of ["tried", "won", "lost"] as const)
+        this.set({ champion, challenger, result }, challenge[result]);
+    },
+  });
+  new Gauge({
+    name: "atp_challenge_verdict",
+    help: "1 when the challenger has taken the champion's place, -1 when it was given up, 0 while it is tried.",
+    labelNames: ["champion", "challenger"],
+    registers,
+    collect() {
+      this.reset();
+      const challenge = learned()?.challenge();
+      if (challenge === undefined) return;
+      const { champion, challenger } = challenge.config;
+      this.set({ champion, challenger }, { promoted: 1, rejected: -1, running: 0 }[challenge.verdict]);
+    },
+  });
+  new Gauge({
     name: "atp_calibration_error",
     help: "Expected calibration error of an adapter's confidence, 0 to 1: as it was told (raw), and as the router uses it (calibrated).",
     labelNames: [...labelNames, "of"],

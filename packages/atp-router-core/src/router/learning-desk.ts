@@ -4,6 +4,7 @@ import type {
   Aim,
   AnswerPolicy,
   Calibrator,
+  ChallengeConfig,
   Learner,
   Offer,
   PromptFeatures,
@@ -12,6 +13,8 @@ import type {
 } from "../learning/index.js";
 import type { Lane, Task } from "../model/index.js";
 import type { StreamEnd, StreamKey, StreamOpening, Weighing } from "../stream/index.js";
+import { createChallengeDesk } from "./challenge-desk.js";
+import type { ChallengeDesk } from "./challenge-desk.js";
 import { knowsTask, policyAdvice } from "./policy-advice.js";
 
 /** Answers that wait for their readers' word; past it the oldest count as answers nobody judged. */
@@ -33,6 +36,8 @@ export interface RouterLearning {
   readonly targetUsdMicros?: number;
   /** Share of the decisions that are drawn by lot among those who were not asked, so that records tell of what is else never done. @default 0 */
   readonly exploreShare?: number;
+  /** A challenger to be tried beside the champion. @default none */
+  readonly challenge?: ChallengeConfig;
   /** A uniform number in [0, 1) of a stream, the same whenever it is asked. */
   readonly draw: (key: StreamKey) => number;
 }
@@ -65,6 +70,8 @@ export interface CalibrationView {
 export interface Feedback {
   readonly rating?: number;
   readonly chosen?: string;
+  /** What the right answer is; a challenger is judged by it. */
+  readonly correct?: string;
 }
 
 /** What a reader's word came to: for the record. */
@@ -92,8 +99,10 @@ export interface LearningDesk {
       readonly answered: readonly { readonly adapter: string; readonly outputTokens: number }[];
     },
   ): Advice;
-  /** A stream ended, with answers or without any. */
-  ended(end: StreamEnd & { readonly key: StreamKey }, task: string | undefined): void;
+  /** A stream ended, with answers or without any. True: its request is to be tried with the challenger. */
+  ended(end: StreamEnd & { readonly key: StreamKey }, opening: StreamOpening | undefined): boolean;
+  /** Undefined where nobody challenges. */
+  readonly challenge: ChallengeDesk | undefined;
   /** Undefined when the stream is unknown, gave no answer, or was judged before: each counts once. */
   feedback(key: StreamKey, word: Feedback): Judged | undefined;
   /** A stream that opens, with what is known of those who may answer it: as it came where nothing is, or learning is not to be applied. */
@@ -109,6 +118,7 @@ export interface LearningDesk {
 /** A desk of one router. */
 export function createLearningDesk(learning: RouterLearning): LearningDesk {
   const { learner, mode, valueUsdMicros, draw, policy, targetUsdMicros, exploreShare = 0 } = learning;
+  const challenge = learning.challenge === undefined ? undefined : createChallengeDesk(learning.challenge);
   const prompts = new Map<StreamKey, PromptFeatures>();
   const questions = new Map<StreamKey, Question>();
   const waiting = new Map<StreamKey, Ended>();
@@ -174,6 +184,7 @@ export function createLearningDesk(learning: RouterLearning): LearningDesk {
 
   return {
     applies: mode === "apply",
+    challenge,
     advise(key, ask) {
       const advice = decide(key, ask);
       if (exploreShare === 0 || ask.dryRun || advice.by === "explore") return advice;
@@ -181,16 +192,21 @@ export function createLearningDesk(learning: RouterLearning): LearningDesk {
       const open = ask.offers.map(({ adapter }) => adapter).filter((name) => !asked.has(name));
       return open.length === 0 ? advice : byLot(advice, open, exploreShare, draw(`${key} lot ${asked.size}`));
     },
-    ended({ key, heard, told = {}, telemetry }, task) {
+    ended(end, opening) {
+      const { key, heard, told = {}, telemetry } = end;
       questions.delete(key);
       prompts.delete(key);
+      // A trial is the operator's: it moves no governor, and is no question of anybody's.
+      if (opening === undefined || opening.trial === true) return false;
+      const task = opening.task.taskType;
       learner.spent(telemetry.usd);
-      if (task === undefined || heard === undefined || heard.groups.length + heard.silent.length === 0) return;
+      if (heard === undefined || heard.groups.length + heard.silent.length === 0) return false;
       waiting.set(key, { task, ...heard, told });
       const [oldest] = waiting;
       if (waiting.size > MAX_WAITING && oldest !== undefined) unjudged(...oldest);
+      return challenge?.ended(end, opening, draw(`${key} trial`)) === true;
     },
-    feedback(key, { rating, chosen }) {
+    feedback(key, { rating, chosen, correct }) {
       const end = waiting.get(key);
       if (end === undefined) return undefined;
       const { task, groups, silent } = end;
@@ -202,6 +218,7 @@ export function createLearningDesk(learning: RouterLearning): LearningDesk {
       const truth = best >= 0 ? { right: best } : (rating ?? 0) >= 0.5 ? { right: 0 } : { wrong: 0 };
       learner.learn({ task, bucket: "" }, { groups, silent, truth });
       calibrate(end, truth);
+      challenge?.judged(key, correct);
       weighings.delete(task);
       return { task, groups, truth };
     },

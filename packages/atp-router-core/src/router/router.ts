@@ -1,5 +1,5 @@
 import { createLanes } from "../lanes/index.js";
-import type { Caller, LaneOutcome, Lanes, LanesConfig, Refusal, Signals, Ticket } from "../lanes/index.js";
+import type { Caller, LaneOutcome, Lanes, LanesConfig, Refusal, Signals } from "../lanes/index.js";
 import { tailsOf } from "../model/index.js";
 import type { AdapterHealth, AdapterStatus, Failure, Ms, TailsConfig } from "../model/index.js";
 import { createCalibrator } from "../money/index.js";
@@ -11,6 +11,8 @@ import { createOverloadDesk } from "./overload-desk.js";
 import type { OverloadConfig, OverloadDesk } from "./overload-desk.js";
 import { openStream, stepStream } from "../stream/index.js";
 import type { RouterOwn, StreamEffect, StreamEvent, StreamKey, StreamOpening, StreamState } from "../stream/index.js";
+import { ticketId, waits } from "./tickets.js";
+import type { LegTicket } from "./tickets.js";
 import { createTailsDesk } from "./tails-desk.js";
 
 /** Everything that can happen to a router: to one of its streams, or to what they share. */
@@ -29,6 +31,8 @@ export type RouterEvent =
   | { readonly t: "money.room"; readonly at: Ms }
   /** A reader's word on a stream that ended. */
   | { readonly t: "feedback"; readonly at: Ms; readonly key: StreamKey; readonly word: Feedback }
+  /** What a challenger said to a stream that ended; absent: nothing. */
+  | { readonly t: "trial.answered"; readonly at: Ms; readonly key: StreamKey; readonly answer?: string }
   /** Time passed: queues and probes look at their deadlines. With how the process is, where that is known. */
   | { readonly t: "tick"; readonly at: Ms; readonly signals?: Signals };
 
@@ -65,12 +69,6 @@ export interface RouterMachine {
 /** For so long after a call was shed no second ones are sent. */
 const SHED_MS = 5_000;
 
-/** A call in the lanes, and whose it is. */
-interface LegTicket extends Ticket {
-  readonly key: StreamKey;
-  readonly leg: number;
-}
-
 /** A router machine: it owns lanes, adapter health and streams, and routes between them in the same turn. */
 export function createRouterMachine(config: {
   readonly lanes: LanesConfig;
@@ -106,7 +104,8 @@ export function createRouterMachine(config: {
         const { opening } = event;
         if (!opening.dryRun) overload.entered(event.key, opening.qos, opening.principal.tenant);
         const learned = learning?.opening(opening) ?? opening;
-        const candidates = registry.offers(event.at);
+        const offers = registry.offers(event.at);
+        const candidates = learning?.challenge?.offered(opening, offers) ?? offers;
         streams.set(event.key, openStream({ ...event, opening: learned, candidates }, asked));
         route(asked, event.at, out);
         break;
@@ -127,6 +126,9 @@ export function createRouterMachine(config: {
         break;
       case "feedback":
         judged(event.key, learning?.feedback(event.key, event.word), out);
+        break;
+      case "trial.answered":
+        learning?.challenge?.answered(event.key, event.answer);
         break;
       case "tick":
         if (event.signals !== undefined) overload.sense(event.signals, event.at);
@@ -242,13 +244,14 @@ export function createRouterMachine(config: {
             cut: effect.cut,
           });
           break;
-        case "stream.closed":
-          learning?.ended(effect, streams.get(effect.key)?.opening.task.taskType);
+        case "stream.closed": {
+          const trial = learning?.ended(effect, streams.get(effect.key)?.opening) === true;
           streams.delete(effect.key);
           overload.arrived(effect.key);
           waiting.delete(effect.key);
-          out.push(effect);
+          out.push(trial ? { ...effect, trial } : effect);
           break;
+        }
         case "explained":
           streams.delete(effect.key);
           out.push(effect);
@@ -294,13 +297,4 @@ export function createRouterMachine(config: {
   }
 
   return { step, refusal: (caller, at) => overload.refusal(caller, at), lanes, overload, registry, streams, learning };
-}
-
-/** A hold or an extension that something freed may let through. */
-function waits({ phase, extension }: StreamState["legs"][number]): boolean {
-  return phase === "waiting" || (phase === "running" && extension === "refused");
-}
-
-function ticketId(effect: { readonly key: StreamKey; readonly leg: number }): string {
-  return `${effect.key}!${effect.leg}`;
 }

@@ -16,7 +16,7 @@ import { explain } from "./explain.js";
 import { createAliases } from "./aliases.js";
 import { newHost, traceOf } from "./host.js";
 import type { Emit, StreamHost, StreamOutput } from "./host.js";
-import { exchanging, feedbackOf, learnedBy, learningOf, opensWith } from "./learning.js";
+import { exchanging, feedbackOf, learnedBy, learningOf, opensWith, trialsOf } from "./learning.js";
 import { outerScopes } from "./outer-scopes.js";
 import { createIntegrity } from "./integrity.js";
 import { createLedgerDesk } from "./ledger-desk.js";
@@ -115,6 +115,7 @@ export function createRouter(config: RouterConfig): Router {
       writes.add(write);
       void write.then(() => writes.delete(write));
     },
+    ...trialsOf(config.learning?.challenge, { limits: leaseLimits, open, emit, clock }),
     closed(host) {
       hosts.delete(host.key);
       scopes.streamEnded(host.scope);
@@ -183,9 +184,7 @@ export function createRouter(config: RouterConfig): Router {
       window,
       scopes: outerScopes(o.session, o.sessionLimits, principal, budgets.scope(principal.tenant)),
       ...(route === undefined ? {} : { route }),
-      rich: o.rich,
-      ...opensWith(learning, config.similarity),
-      dryRun: o.dryRun,
+      ...opensWith(o, learning, config.similarity),
       deadlineAt: at + Math.min(task.deadlineMs ?? limits.maxStreamMs, limits.maxStreamMs),
       maxWindowWaitMs: limits.maxWindowWaitMs,
       restarts: tails.restart,

@@ -1,8 +1,14 @@
 import type { Similarity } from "../consensus/index.js";
 import { checkPolicy, createLearner, drawOf } from "../learning/index.js";
-import type { AccuracyPrior, LearningState } from "../learning/index.js";
-import type { LearningStore } from "../ports/index.js";
+import type { AccuracyPrior, Challenge, ChallengeConfig, LearningState } from "../learning/index.js";
+import type { Clock, LearningStore } from "../ports/index.js";
 import type { CalibrationView, Feedback, LearningDesk, RouterLearning } from "../router/index.js";
+import type { StreamKey, StreamOpening } from "../stream/index.js";
+import type { Emit } from "./host.js";
+import type { Opened } from "./session-tools.js";
+import type { Tools } from "./tools.js";
+import { tryChallenger } from "./trial.js";
+import type { TrialTools } from "./trial.js";
 
 /** How a router learns from its outcomes. */
 export interface LearningConfig {
@@ -17,6 +23,14 @@ export interface LearningConfig {
   readonly priors?: Readonly<Record<string, Readonly<Record<string, AccuracyPrior>>>>;
   /** Questions of a task type that ask everybody, to learn who agrees with whom. @default 25 */
   readonly exploreFirst?: number;
+  /**
+   * A challenger that is tried in shadow on a share of the requests that the champion answered. It serves no client, until a sequential
+   * test of readers' verdicts shows that it is better: then it takes the champion's place. @default none
+   */
+  readonly challenge?: ChallengeConfig & {
+    /** The tenant that pays for trials, never the client's. @default "operator" */
+    readonly tenant?: string;
+  };
   /**
    * With `apply`, share of the decisions of `auto` that are drawn by lot among adapters that were not asked, 0 to 0.2. Records then tell
    * what other policies would have come to; it costs that share of calls more. @default 0
@@ -40,6 +54,8 @@ export interface Learned {
   export(): LearningState;
   /** How far the confidences of adapters are what they say. This router's own: it is neither exported nor merged. */
   calibration(): readonly CalibrationView[];
+  /** How the challenger does; undefined where nobody challenges. This router's own. */
+  challenge(): Readonly<Challenge> | undefined;
   /** Takes in what another router learned, in any order and twice. @throws RangeError when it is no learning state */
   merge(state: unknown): void;
 }
@@ -65,6 +81,7 @@ export function learningOf(config: LearningConfig, salt: string): RouterLearning
   return {
     learner,
     mode: config.mode,
+    ...(config.challenge === undefined ? {} : { challenge: config.challenge }),
     ...(exploreShare === undefined ? {} : { exploreShare }),
     ...(policy === undefined ? {} : { policy: policy.policy }),
     ...(targetUsdMicros === undefined ? {} : { targetUsdMicros }),
@@ -73,23 +90,41 @@ export function learningOf(config: LearningConfig, salt: string): RouterLearning
   };
 }
 
+/** How a challenger is asked, where there is one. */
+export function trialsOf(
+  challenge: LearningConfig["challenge"],
+  tools: Pick<TrialTools, "limits" | "open"> & { readonly emit: Emit; readonly clock: Clock },
+): Pick<Tools, "tryChallenger"> {
+  if (challenge === undefined) return {};
+  const { challenger, tenant = "operator" } = challenge;
+  const { limits, open, emit, clock } = tools;
+  const answered = (key: StreamKey, answer: string | undefined): void =>
+    emit({ t: "trial.answered", at: clock.now(), key, ...(answer === undefined ? {} : { answer }) });
+  return { tryChallenger: (host) => tryChallenger({ challenger, tenant, limits, open, answered }, host) };
+}
+
 /** What every stream is opened with. */
 export function opensWith(
+  { rich, dryRun, trial = false }: Opened,
   learning: RouterLearning | undefined,
   similarity: Similarity | undefined,
-): { readonly learns?: boolean; readonly similarity?: Similarity } {
+): Pick<StreamOpening, "rich" | "dryRun" | "trial" | "learns" | "similarity"> {
   return {
+    rich,
+    dryRun,
+    trial,
     ...(learning === undefined ? {} : { learns: learning.mode === "apply" }),
     ...(similarity === undefined ? {} : { similarity }),
   };
 }
 
-/** A reader's word, as far as it is one: a rating from 0 to 1, or the name of an adapter. */
+/** A reader's word, as far as it is one: a rating from 0 to 1, the name of an adapter, the right answer. */
 export function feedbackOf(content: unknown): Feedback {
-  const { rating, chosen } = (content ?? {}) as { readonly rating?: unknown; readonly chosen?: unknown };
+  const { rating, chosen, correct } = (content ?? {}) as Readonly<Record<string, unknown>>;
   return {
     ...(typeof rating === "number" && rating >= 0 && rating <= 1 ? { rating } : {}),
     ...(typeof chosen === "string" ? { chosen } : {}),
+    ...(typeof correct === "string" && correct.trim() !== "" ? { correct } : {}),
   };
 }
 
@@ -148,6 +183,7 @@ export function learnedBy(
       export: () => learner.export(),
       merge: (state) => learner.merge(state),
       calibration: () => desk.calibration(),
+      challenge: () => desk.challenge?.state,
     },
   };
 }

@@ -135,6 +135,7 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
       host.trace?.end(effect.by === "final" ? "final" : effect.error.code, effect.telemetry, !host.unlogged);
       observeEnd(tools, host, effect);
       desk.forget(`stream:${key}`);
+      if (effect.trial === true) tools.tryChallenger?.(host);
       tools.closed(host);
       return;
   }

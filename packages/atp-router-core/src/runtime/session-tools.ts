@@ -18,6 +18,8 @@ export interface Opened {
   /** The client said HELLO. */
   readonly rich: boolean;
   readonly dryRun: boolean;
+  /** A challenger's, beside a client's stream. */
+  readonly trial?: boolean;
   readonly session: string;
   readonly sessionLimits: Limits;
   readonly output: StreamOutput;

@@ -25,6 +25,8 @@ export interface Tools {
   readonly hosts: ReadonlyMap<string, StreamHost>;
   /** Keeps a router that drains from ending before a write has. */
   readonly writing: (write: Promise<void>) => void;
+  /** Asks the challenger what this stream asked; absent where nobody challenges. */
+  readonly tryChallenger?: (host: StreamHost) => void;
   /** Called after the stream's end was told. */
   readonly closed: (host: StreamHost) => void;
 }

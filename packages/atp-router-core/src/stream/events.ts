@@ -73,6 +73,8 @@ export interface StreamOpening {
   readonly similarity?: Similarity;
   /** Stop after the plan and tell it: nothing is spent. */
   readonly dryRun: boolean;
+  /** A challenger's, beside a client's stream: nobody reads it. */
+  readonly trial?: boolean;
   readonly deadlineAt: Ms;
   readonly maxWindowWaitMs: number;
   /** Lanes in which an answer that breaks off may begin anew; in others it ends the stream. */
@@ -289,6 +291,10 @@ export type StreamEnd = {
   readonly record: Readonly<Record<string, unknown>>;
   /** Who gave which answer, the one that was given first; absent when nobody answered. */
   readonly heard?: Heard;
+  /** Policy bound who may see this request, or what may become of it: nobody else is to be asked. */
+  readonly restricted?: boolean;
+  /** The challenger is to be asked the same. */
+  readonly trial?: boolean;
   /** The confidence that each adapter told, as it told it. */
   readonly told?: Readonly<Record<string, number>>;
 } & (

@@ -59,6 +59,7 @@ export function conclude(s: StreamState, verdict: Verdict, stoppedBy: string, at
     record: record(s, "final", verdict),
     heard: heard(s, verdict),
     told: toldBy(s),
+    ...(s.policy?.requireTags === undefined && s.policy?.forbid === undefined ? {} : { restricted: true }),
     ...(artifact === undefined ? {} : { artifact }),
   });
 }
