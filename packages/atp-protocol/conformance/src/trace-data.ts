@@ -68,6 +68,8 @@ export interface Trace {
   readonly skip?: readonly string[];
   /** It stands for a testee in virtual time only, and why; a live router skips it by this name. */
   readonly virtual?: string;
+  /** Why a running router may rightly be done before the trace is: it is put to one up to three times. */
+  readonly races?: string;
   /** For a live router only. */
   readonly live?: boolean;
   readonly steps: readonly Step[];

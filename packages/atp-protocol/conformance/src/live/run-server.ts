@@ -4,6 +4,9 @@ import { takes, type Choice } from "../run-testee.js";
 import { readTraces } from "../data.js";
 import { LiveLine } from "./live-line.js";
 
+/** How often a trace that a quick router may win is put to it. */
+const RACES = 3;
+
 /**
  * Puts every trace of a choice to a running router. Those that need a clock or a program are skipped by name.
  * @param key signs what the suite says, for a router that asks for signatures
@@ -31,11 +34,16 @@ export async function runServer(
           throw new Skip("no --token was given, so the router is taken as one that asks for none");
         if ((trace.needs ?? []).includes("anonymous") && token !== undefined)
           throw new Skip("a --token was given, so the router is taken as one that asks for it");
-        const line = new LiveLine(url, trace.profile === "auth" ? undefined : token, key);
-        try {
-          await runTrace(trace, line, { live: true, token });
-        } finally {
-          await line.close();
+        for (let tries = trace.races === undefined ? 1 : RACES; ; tries--) {
+          const line = new LiveLine(url, trace.profile === "auth" ? undefined : token, key);
+          try {
+            await runTrace(trace, line, { live: true, token });
+            return;
+          } catch (error) {
+            if (tries === 1) throw error;
+          } finally {
+            await line.close();
+          }
         }
       }),
     );
