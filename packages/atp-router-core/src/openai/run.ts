@@ -70,7 +70,7 @@ export function run(
     if (!decoded.ok) return;
     const { frame } = decoded;
     if (frame.flags.includes("HB")) {
-      send({ stream_id: "0", flags: ["HB"], msg_seq: 0 });
+      send({ stream_id: "0", flags: ["HB"] });
       return;
     }
     const content = frame.payload?.content as Readonly<Record<string, unknown>> | undefined;

@@ -195,6 +195,17 @@ describe("OpenAI's own client", () => {
     );
   });
 
+  it("A9.1 waits for an answer through many heartbeats, streamed and whole", async () => {
+    const slow = { id: "small", answer: [{ afterMs: 400, text: "Hi" }, { final: { usage: usage(1) } }] };
+    const { client } = await door([slow], { limits: { heartbeat_ms: 20, max_idle_ms: 100 } });
+    const whole = await client.chat.completions.create({ model: "atp/small", ...question });
+    expect(whole.choices[0]?.message.content).toBe("Hi");
+    let text = "";
+    for await (const piece of await client.chat.completions.create({ model: "atp/small", stream: true, ...question }))
+      text += piece.choices[0]?.delta.content ?? "";
+    expect(text).toBe("Hi");
+  });
+
   it("cancels: the call at the adapter ends", async () => {
     const { client, adapters } = await door([
       { id: "small", answer: [{ text: "Hi", usage: usage(1) }, { stall: true }] },
