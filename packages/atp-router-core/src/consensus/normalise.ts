@@ -98,6 +98,9 @@ function jsonOf(text: string): string | undefined {
 
 const ascii = /^[\x00-\x7f]*$/;
 
+/** Two things in brackets that are not both square, and nothing else: `[3, 4]` is JSON. */
+const pair = /^(?!\[.*\]$)[([]\s*[^\s,()[\]]+\s*,\s*[^\s,()[\]]+\s*[)\]]$/;
+
 /** A text's words: without case, punctuation, citations in brackets and articles. */
 export function wordsOf(text: string): readonly string[] {
   // Most answers are ASCII, and long ones are compared while a client waits: what cannot occur is not looked for.
@@ -137,7 +140,10 @@ export function normalise(text: string, choices: readonly string[] | undefined):
   if (quantity !== undefined) return { kind: "number", quantity };
   const json = jsonOf(short);
   if (json !== undefined) return { kind: "json", value: json };
-  const words = wordsOf(text);
+  // Brackets of a pair say whether its ends belong to it: `(3, 4]` is another interval than `(3, 4)`.
+  if (pair.test(text.trim())) return { kind: "signs", value: text.replace(/\s+/g, "").toLowerCase() };
+  // A sign before a name is a part of it: `-i` is not `i`. With a space after it, it is a list's dash.
+  const words = /^[-−](?=[\p{L}\\(])/u.test(text.trim()) ? ["minus", ...wordsOf(text)] : wordsOf(text);
   // Signs alone, such as an emoji, are compared as they are.
   if (words.length === 0) return { kind: "signs", value: short === "" ? text.trim() : short };
   return {
