@@ -37,7 +37,7 @@ const benches = {
   answers: {
     about:
       "routing and consensus on recorded answers: accuracy at a cost, by cross-validation or --train DIR --test DIR [--through-sockets]",
-    builds: ["atp-bench..."],
+    builds: ["atp-bench...", "@atp-examples/router...", "@atp-examples/adapter-replay..."],
   },
   money: {
     about: "budgets: operations through Redis, 1,000 calls at once through four routers, one of them killed",

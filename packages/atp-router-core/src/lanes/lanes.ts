@@ -132,11 +132,16 @@ export function createLanes<T extends Ticket = Ticket>(config: LanesConfig): Lan
     else for (const pool of pools.values()) makeRoomIn(pool, at);
   }
 
+  /** Gold waits for a slot that bronze may hold. */
+  function mayCut(pool: Pool<T>): boolean {
+    if (bronze.running === 0 || bookOf(pool, "gold").flows.size === 0) return false;
+    return running >= slots || pool.running >= pool.limit;
+  }
+
   function makeRoomIn(pool: Pool<T>, at: Ms): void {
-    if (bronze.running === 0 || bookOf(pool, "gold").flows.size === 0) return;
-    const isFull = running >= slots;
-    if (!isFull && pool.running < pool.limit) return;
-    const victim = isFull ? victimFor(pool, pools.values(), slots, at) : victimFor(pool, [pool], pool.limit, at);
+    if (!mayCut(pool)) return;
+    const victim =
+      running >= slots ? victimFor(pool, pools.values(), slots, at) : victimFor(pool, [pool], pool.limit, at);
     if (victim === undefined) return;
     const { tickets, states } = victim.book.flows.seats;
     const ticket = tickets[victim.seat] as T;
@@ -242,7 +247,7 @@ export function createLanes<T extends Ticket = Ticket>(config: LanesConfig): Lan
       let next = Infinity;
       for (const pool of pools.values()) {
         for (const { flows } of pool.books) next = Math.min(next, flows.nextExpiryAt() ?? Infinity);
-        if (preempts) next = Math.min(next, dueAt(pool));
+        if (preempts && mayCut(pool)) next = Math.min(next, dueAt(pool));
       }
       return next === Infinity ? null : next;
     },

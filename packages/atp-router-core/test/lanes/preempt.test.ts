@@ -102,4 +102,21 @@ describe("lanes: the newest first for a tenant that is late", () => {
     expect(order.filter((id) => id.startsWith("late"))).toEqual(["late-2", "late-1"]);
     expect(order.filter((id) => id.startsWith("fresh"))).toEqual(["fresh-1", "fresh-2"]);
   });
+
+  it("wants to be woken only when there is something to do: never by gold that waits where no bronze runs", () => {
+    const l = lanes();
+    for (let i = 0; i < 12; i++) ask(l, `s${i}`, "silver", 100 + i);
+    ask(l, "g", "gold", 120);
+    expect(l.expire(160)).toEqual([]);
+    // What comes next is the end of its patience.
+    expect(l.nextExpiryAt()).toBeGreaterThan(1_000);
+    // Nor by gold that bronze was looked through for, in vain.
+    const floor = lanes();
+    for (let i = 0; i < 11; i++) ask(floor, `s${i}`, "silver", 100 + i);
+    ask(floor, "b", "bronze", 115);
+    ask(floor, "g", "gold", 120);
+    expect(floor.nextExpiryAt()).toBe(160);
+    expect(floor.expire(160)).toEqual([]);
+    expect(floor.nextExpiryAt()).toBeGreaterThan(1_000);
+  });
 });
