@@ -53,6 +53,7 @@ export function createNaiveLedger(): LedgerStore {
     },
     extend: async () => granted,
     dispatched: async () => undefined,
+    recalled: async () => undefined,
     async settle(hold, used) {
       for (const books of holds.get(hold) ?? []) {
         books.tokens += used.tokens;

@@ -83,6 +83,8 @@ export interface Ledger {
   extend(hold: string, attempt: number, more: Amounts): ReserveResult;
   /** The call leaves the router. False when the hold is not open. */
   dispatched(hold: string): boolean;
+  /** It has to wait after all. False when the hold is not open. */
+  recalled(hold: string): boolean;
   /**
    * Posts what was used, which may be more than was held, and resolves the hold. A number that cannot be counted posts what was
    * held. True when something may fit now that did not before.
@@ -250,6 +252,12 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
       const hold = holds.get(id);
       if (hold === undefined) return false;
       hold.dispatched = true;
+      return true;
+    },
+    recalled(id) {
+      const hold = holds.get(id);
+      if (hold === undefined) return false;
+      hold.dispatched = false;
       return true;
     },
     settle(id, used) {

@@ -41,6 +41,8 @@ export interface LedgerStore {
   extend(hold: string, attempt: number, more: Amounts): Promise<ReserveResult>;
   /** The call leaves the router now: expiry posts the hold in full from here on. */
   dispatched(hold: string): Promise<void>;
+  /** The call that was to leave has to wait: expiry voids the hold again, until `dispatched`. A store that lends in chunks may leave a chunk as it is. */
+  recalled(hold: string): Promise<void>;
   /** Resolves a hold at what was used, which may be more than was held. Its parallel calls are free again. */
   settle(hold: string, used: { readonly tokens: number; readonly usdMicros: number }): Promise<void>;
   /** Resolves a hold whose call never left. */

@@ -175,6 +175,9 @@ export function createLeasedLedgerStore(options: LeasedLedgerOptions): LeasedLed
       return result;
     },
     dispatched,
+    async recalled(hold) {
+      own.recalled(hold);
+    },
     async settle(hold, used) {
       const held = own.state.holds.get(hold);
       if (held === undefined) return;

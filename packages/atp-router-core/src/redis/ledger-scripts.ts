@@ -162,6 +162,12 @@ if redis.call('HEXISTS', KEYS[1], 'e') == 1 then redis.call('HSET', KEYS[1], 'd'
 return 1
 `;
 
+/** KEYS hold. */
+const recalled = `
+redis.call('HDEL', KEYS[1], 'd')
+return 1
+`;
+
 /** KEYS hold, expiries, waiting, scopes that are forgotten with it...; ARGV id, tokens, usd ('' posts what is held), channel. */
 const settle = `${prelude}
 local h = redis.call('HMGET', KEYS[1], 'k', 'p', 't', 'u', 'r')
@@ -227,4 +233,4 @@ return 1
 `;
 
 /** Every operation's script. */
-export const ledgerScripts = { reserve, extend, dispatched, settle, release, sweep, limit, forget };
+export const ledgerScripts = { reserve, extend, dispatched, recalled, settle, release, sweep, limit, forget };

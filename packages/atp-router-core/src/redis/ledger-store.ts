@@ -201,6 +201,10 @@ export function createRedisLedgerStore(options: RedisLedgerOptions): RedisLedger
       const tenant = tenantOfHold.get(hold);
       if (tenant !== undefined) await run("dispatched", [key(tenant, "h", hold)], []);
     },
+    async recalled(hold) {
+      const tenant = tenantOfHold.get(hold);
+      if (tenant !== undefined) await run("recalled", [key(tenant, "h", hold)], []);
+    },
     async settle(hold, used) {
       const tenant = tenantOfHold.get(hold);
       if (tenant === undefined) return;

@@ -188,7 +188,11 @@ export function createRouterMachine(config: {
           tickets.set(id, ticket);
           queued++;
           overload.arrived(key);
-          granted(lanes.enqueue(ticket, at), at, out);
+          const outcomes = lanes.enqueue(ticket, at);
+          const hold = streams.get(key)?.legs[leg]?.hold;
+          if (hold !== undefined && !outcomes.some((one) => one.ticket === ticket))
+            out.push({ key, t: "hold.recall", hold });
+          granted(outcomes, at, out);
           break;
         }
         case "lane.release": {

@@ -41,6 +41,9 @@ export function createMemoryLedgerStore(clock: Clock): LedgerStore {
     async dispatched(hold) {
       ledger.dispatched(hold);
     },
+    async recalled(hold) {
+      ledger.recalled(hold);
+    },
     async settle(hold, used) {
       if (ledger.settle(hold, used)) room();
     },

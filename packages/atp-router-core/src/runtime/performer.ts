@@ -89,6 +89,9 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
     case "hold.void":
       desk.void(effect.hold);
       return;
+    case "hold.recall":
+      if (host.leaving.delete(effect.hold)) tools.ledger.recalled(effect.hold).catch(() => undefined);
+      return;
     case "leg.start":
       openLeg(tools, host, effect);
       return;

@@ -197,6 +197,8 @@ export type StreamEffect = { readonly key: StreamKey } & (
       readonly used: { readonly tokens: number; readonly usdMicros: number };
     }
   | { readonly t: "hold.void"; readonly hold: string }
+  /** A call that was to leave as soon as its hold stood waits for a slot. */
+  | { readonly t: "hold.recall"; readonly hold: string }
   /** What a call really cost, beside what its adapter had said. */
   | {
       readonly t: "cost.seen";

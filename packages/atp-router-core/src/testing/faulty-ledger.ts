@@ -25,6 +25,7 @@ export function faultyLedger(inner: LedgerStore, clock: Clock, rng: Rng, faults:
     reserveAll: (...args) => through(() => inner.reserveAll(...args)),
     extend: (...args) => through(() => inner.extend(...args)),
     dispatched: (hold) => through(() => inner.dispatched(hold)),
+    recalled: (hold) => through(() => inner.recalled(hold)),
     settle: (...args) => through(() => inner.settle(...args)),
     void: (hold) => through(() => inner.void(hold)),
     setLimit: (...args) => through(() => inner.setLimit(...args)),

@@ -149,6 +149,18 @@ export function ledgerStoreCompliance(name: string, make: MakeLedgerStore, { des
       await expectBooks(store, posted, nothing);
     });
 
+    test("A7.4 a call that was to leave and has to wait costs nothing until it leaves", async (store, clock) => {
+      await store.reserve("waits", scopes({}), call, TTL_MS, true);
+      await store.recalled("waits");
+      await store.reserve("left", scopes({}), call, TTL_MS, true);
+      await store.recalled("left");
+      await store.dispatched("left");
+      await store.recalled("unknown");
+      await clock.advance(OVER_MS);
+      expect([...(await store.sweep())].sort()).toEqual(["left", "waits"]);
+      await expectBooks(store, { ...call, parallel: 0 }, nothing);
+    });
+
     test("A7.1 a group is granted all or not at all, by its sum, and each of it ends by itself", async (store) => {
       const limits = { parallel: 3, tokens: 10_000, usdMicros: 1_000_000 };
       const group = ["a", "b", "c"].map((hold) => ({ hold, amounts: call }));

@@ -169,6 +169,7 @@ describe("A7.4 a crash settles as well", () => {
       reserveAll: (...args) => alive(() => inner.reserveAll(...args)),
       extend: (...args) => alive(() => inner.extend(...args)),
       dispatched: (hold) => alive(() => inner.dispatched(hold)),
+      recalled: (hold) => alive(() => inner.recalled(hold)),
       settle: (...args) => alive(() => inner.settle(...args)),
       void: (hold) => alive(() => inner.void(hold)),
       setLimit: (...args) => alive(() => inner.setLimit(...args)),
