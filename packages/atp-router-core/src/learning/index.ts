@@ -39,7 +39,7 @@ export { createLearner, surely } from "./learner.js";
 export type { Advice, Learner, LearnerConfig, Offer, Option, Outcome, Question } from "./learner.js";
 export { owed } from "./pacer.js";
 export type { Pacer } from "./pacer.js";
-export type { Truth } from "./patterns.js";
+export type { Truth } from "../model/index.js";
 export { parseRecords } from "./records.js";
 export type { DecisionRecord, RecordedCall } from "./records.js";
 export { askOnly, cheapest, evaluate, fitted } from "./replay.js";

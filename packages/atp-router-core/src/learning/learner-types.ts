@@ -1,7 +1,7 @@
 import type { AccuracyPrior } from "./difficulty.js";
 import type { Standing } from "./lookahead.js";
 import type { Pacer } from "./pacer.js";
-import type { Truth } from "./patterns.js";
+import type { Truth } from "../model/index.js";
 import type { Beta } from "./reliability.js";
 import type { LearningState } from "./state.js";
 import type { VoteWeights } from "./vote-weights.js";

@@ -1,13 +1,4 @@
-/** What was learned of which answers were right: everything, only what was not right, or nothing. */
-export type Truth =
-  /** The answers of this group are right, all others are wrong. */
-  | { readonly right: number }
-  /** None of the answers is right. */
-  | { readonly none: true }
-  /** This group is wrong; of the others nothing is known. */
-  | { readonly wrong: number }
-  /** Nobody said. The pattern of agreement tells something all the same. */
-  | { readonly unknown: true };
+import type { Truth } from "../model/index.js";
 
 /** Who answered a question, who agreed with whom, and what is known of who was right. */
 export interface Pattern {

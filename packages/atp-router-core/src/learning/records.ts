@@ -1,4 +1,4 @@
-import type { Truth } from "./patterns.js";
+import type { Truth } from "../model/index.js";
 import type { PromptFeatures } from "./prompt-features.js";
 
 /** One call of a record. */

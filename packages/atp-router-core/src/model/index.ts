@@ -5,3 +5,4 @@ export * from "./policy.js";
 export * from "./limits.js";
 export * from "./ledger.js";
 export * from "./tails.js";
+export * from "./truth.js";

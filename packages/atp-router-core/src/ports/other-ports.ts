@@ -1,5 +1,13 @@
-import type { AdapterStatus, Failure, Lane, Ms, PolicyDecision, PolicyInput, Principal } from "../model/index.js";
-import type { Truth } from "../learning/index.js";
+import type {
+  AdapterStatus,
+  Failure,
+  Lane,
+  Ms,
+  PolicyDecision,
+  PolicyInput,
+  Principal,
+  Truth,
+} from "../model/index.js";
 import type { ErrorContent, Telemetry } from "atp-protocol";
 import type { CallOptions } from "./adapter-port.js";
 
