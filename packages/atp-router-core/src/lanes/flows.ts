@@ -1,15 +1,14 @@
 import type { Ms } from "../model/index.js";
+import { Accounts } from "./accounts.js";
 import { Lines, LIVE, NEWEST, OLDEST, START, SUM, TENANT } from "./lines.js";
-import { Longest } from "./longest.js";
+import { createLinks, Longest } from "./longest.js";
 import { Patience } from "./patience.js";
-import { COST, DEADLINE, LINE, NONE, ORDER, RUNS, Seats, SINCE, UNTIL, WIDTH } from "./seats.js";
+import { COST, DEADLINE, INTS, LINE, NONE, ORDER, RUNS, Seats, SINCE, STATE, UNTIL, WIDTH } from "./seats.js";
 import { Sessions } from "./sessions.js";
 import { createPlaces, createTagHeap } from "./tag-heap.js";
 import type { TenantBook, Tenants } from "./tenants.js";
 import type { Ticket } from "./values.js";
 
-/** Tenants that there is room for at first. */
-const FIRST_SIZE = 16;
 /** A queue whose first ticket has waited this share of its time is served from its newest: the old ones are as good as lost. */
 const STALE = 0.8;
 
@@ -38,13 +37,11 @@ export class Flows<T extends Ticket> implements TenantBook {
   private readonly records = this.lines.records;
   private readonly places = createPlaces();
   private readonly heap = createTagHeap(this.places);
-  private readonly sessions = new Sessions(this.seats, this.lines, this.places);
-  private readonly longest = new Longest();
+  private readonly links = createLinks();
+  private readonly sessions = new Sessions(this.seats, this.lines, this.places, this.links);
+  private readonly longest = new Longest(this.links);
   private readonly patience = new Patience(this.tickets);
-  /** By a tenant's number: its line while something waits, else -1; the tag up to which it has been served; its calls that run. */
-  private lineOf = new Int32Array(FIRST_SIZE).fill(NONE);
-  private finish = new Float64Array(FIRST_SIZE);
-  private busy = new Int32Array(FIRST_SIZE);
+  private readonly accounts = new Accounts();
 
   constructor(private readonly tenants: Tenants) {
     tenants.keptIn(this);
@@ -57,33 +54,34 @@ export class Flows<T extends Ticket> implements TenantBook {
 
   /** A new ticket, to be dropped at `until`. `at` never goes back. */
   add(ticket: T, at: Ms, until: Ms): void {
-    const tenant = this.tenants.numberOf(ticket.tenant);
-    if (tenant >= this.lineOf.length) this.grow(tenant);
-    const isFirst = this.lineOf[tenant] === NONE;
-    const line = isFirst ? this.lines.take() : (this.lineOf[tenant] as number);
+    const tenant = this.tenants.numberOf(ticket.tenant, ticket.account);
+    const { accounts } = this;
+    accounts.meet(tenant);
+    const known = accounts.lineOf(tenant);
+    const line = known === NONE ? this.lines.take() : known;
     const seat = this.seats.take(ticket);
     const order = this.order++;
     const cost = chargeOf(ticket.cost);
-    const { data } = this.tickets;
+    const { data, ints } = this.tickets;
     const s = seat << WIDTH;
     data[s + COST] = cost;
     data[s + SINCE] = at;
     data[s + UNTIL] = until;
     data[s + ORDER] = order;
-    data[s + LINE] = line;
+    ints[(seat << INTS) + LINE] = line;
     data[s + DEADLINE] = ticket.deadlineAt ?? Infinity;
     this.sessions.add(line, seat);
     this.size++;
     this.cost += cost;
     this.patience.add(seat);
     const l = line << WIDTH;
-    if (!isFirst) {
+    if (known !== NONE) {
       const live = this.records.data[l + LIVE] as number;
       this.longest.moved(line, live - 1, live);
       return;
     }
-    const start = Math.max(this.clock, this.finish[tenant] as number);
-    this.lineOf[tenant] = line;
+    const start = Math.max(this.clock, accounts.servedOf(tenant));
+    accounts.setLine(tenant, line);
     this.records.data[l + TENANT] = tenant;
     this.records.data[l + START] = start;
     this.heap.push(line, start, order);
@@ -97,38 +95,40 @@ export class Flows<T extends Ticket> implements TenantBook {
 
   /** The ticket that goes next gets its slot: its tenant is charged. */
   take(seat: number): void {
-    const s = seat << WIDTH;
-    const line = this.tickets.data[s + LINE] as number;
+    const i = seat << INTS;
+    const { ints } = this.tickets;
+    const line = ints[i + LINE] as number;
     const l = line << WIDTH;
     const { data } = this.records;
     const tenant = data[l + TENANT] as number;
     this.clock = data[l + START] as number;
-    const finish = this.clock + (this.tickets.data[s + COST] as number);
-    this.finish[tenant] = finish;
-    this.busy[tenant] = (this.busy[tenant] as number) + 1;
+    const finish = this.clock + (this.tickets.data[(seat << WIDTH) + COST] as number);
+    this.accounts.setServed(tenant, finish);
+    this.accounts.runs(tenant, 1);
     data[l + START] = finish;
     this.leave(line, seat, true);
-    this.tickets.data[s + LINE] = tenant;
-    this.seats.states[seat] = RUNS;
+    ints[i + LINE] = tenant;
+    ints[i + STATE] = RUNS;
   }
 
   /** Takes a ticket that waits out without charge. */
   drop(seat: number): void {
-    this.leave(this.tickets.data[(seat << WIDTH) + LINE] as number, seat, false);
+    this.leave(this.tickets.ints[(seat << INTS) + LINE] as number, seat, false);
     this.seats.give(seat);
   }
 
   /** A call ended, and cost so much more (or less) than it was charged. */
   end(seat: number, more: number): void {
-    const tenant = this.tickets.data[(seat << WIDTH) + LINE] as number;
+    const tenant = this.tickets.ints[(seat << INTS) + LINE] as number;
     const ticket = this.seats.tickets[seat];
     this.seats.give(seat);
-    this.busy[tenant] = (this.busy[tenant] as number) - 1;
+    const { accounts } = this;
+    accounts.runs(tenant, -1);
     if (more === 0 || ticket === undefined) return;
     // What is given back never lifts a tenant over those that wait now.
-    const finish = Math.max(this.clock, (this.finish[tenant] as number) + more);
-    this.finish[tenant] = finish;
-    const line = this.lineOf[tenant] as number;
+    const finish = Math.max(this.clock, accounts.servedOf(tenant) + more);
+    accounts.setServed(tenant, finish);
+    const line = accounts.lineOf(tenant);
     if (line === NONE) return;
     this.records.data[(line << WIDTH) + START] = finish;
     this.sessions.correct(line, ticket, more);
@@ -136,34 +136,36 @@ export class Flows<T extends Ticket> implements TenantBook {
   }
 
   isIdle(tenant: number): boolean {
-    if (tenant >= this.lineOf.length) return true;
-    return this.lineOf[tenant] === NONE && this.busy[tenant] === 0 && (this.finish[tenant] as number) <= this.clock;
+    const { accounts } = this;
+    return (
+      accounts.lineOf(tenant) === NONE && accounts.runningOf(tenant) === 0 && accounts.servedOf(tenant) <= this.clock
+    );
   }
 
   /** The ticket whose time is over first, if it is. */
   expired(at: Ms): number {
-    const seat = this.patience.peek();
-    return seat === NONE || (this.tickets.data[(seat << WIDTH) + UNTIL] as number) > at ? NONE : seat;
+    return this.patience.nextAt > at ? NONE : this.patience.peek();
   }
 
   nextExpiryAt(): Ms | null {
-    const seat = this.patience.peek();
-    return seat === NONE ? null : (this.tickets.data[(seat << WIDTH) + UNTIL] as number);
+    const { nextAt } = this.patience;
+    return nextAt === Infinity ? null : nextAt;
   }
 
   /** The start tag that a new ticket of this tenant would get. */
   tagOf(tenant: string): number {
     const number = this.tenants.find(tenant);
-    if (number === undefined || number >= this.lineOf.length) return this.clock;
-    const line = this.lineOf[number] as number;
-    if (line === NONE) return Math.max(this.clock, this.finish[number] as number);
+    if (number === undefined) return this.clock;
+    const line = this.accounts.lineOf(number);
+    if (line === NONE) return Math.max(this.clock, this.accounts.servedOf(number));
     const l = line << WIDTH;
     return (this.records.data[l + START] as number) + (this.records.data[l + SUM] as number);
   }
 
   /** How many tickets of this tenant wait. */
   waitingOf(tenant: string): number {
-    const line = this.lineOf[this.tenants.find(tenant) ?? NONE] ?? NONE;
+    const number = this.tenants.find(tenant);
+    const line = number === undefined ? NONE : this.accounts.lineOf(number);
     return line === NONE ? 0 : (this.records.data[(line << WIDTH) + LIVE] as number);
   }
 
@@ -178,20 +180,8 @@ export class Flows<T extends Ticket> implements TenantBook {
   oldestWait(at: Ms): Ms {
     const sinceOf = (seat: number): Ms => this.tickets.data[(seat << WIDTH) + SINCE] as number;
     let oldest = at;
-    for (const line of this.lineOf)
-      if (line !== NONE) oldest = Math.min(oldest, this.sessions.oldestSince(line, sinceOf));
+    for (const line of this.accounts.lines()) oldest = Math.min(oldest, this.sessions.oldestSince(line, sinceOf));
     return at - oldest;
-  }
-
-  private grow(tenant: number): void {
-    const size = Math.max(tenant + 1, this.lineOf.length * 2);
-    const { lineOf, finish, busy } = this;
-    this.lineOf = new Int32Array(size).fill(NONE);
-    this.lineOf.set(lineOf);
-    this.finish = new Float64Array(size);
-    this.finish.set(finish);
-    this.busy = new Int32Array(size);
-    this.busy.set(busy);
   }
 
   private firstOf(tenantLine: number, at: Ms): number {
@@ -216,7 +206,7 @@ export class Flows<T extends Ticket> implements TenantBook {
     const live = data[(line << WIDTH) + LIVE] as number;
     if (live === 0) {
       this.heap.remove(line);
-      this.lineOf[data[(line << WIDTH) + TENANT] as number] = NONE;
+      this.accounts.setLine(data[(line << WIDTH) + TENANT] as number, NONE);
       this.records.give(line);
       return;
     }

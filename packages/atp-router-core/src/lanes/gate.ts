@@ -22,10 +22,10 @@ export interface Refusal {
 export interface Gate {
   /** Undefined when it may come in. */
   refusal(caller: Caller, at: Ms): Refusal | undefined;
-  /** It came in: it is on its way to a lane. */
-  entered(lane: Lane, tenant: string): void;
+  /** It came in: it is on its way to a lane. Tells its tenant's account, for its ticket. */
+  entered(lane: Lane, tenant: string): number;
   /** It reached its lane, or ended before. */
-  arrived(lane: Lane, tenant: string): void;
+  arrived(lane: Lane, account: number): void;
   sense(signals: Signals, at: Ms): void;
   /** How much of what came lately the cut let in, 0 to 1. */
   readonly admittedShare: number;
@@ -38,11 +38,15 @@ const LEAST_RETRY_MS = 10;
 const CUT_RETRY_MS = 2_000;
 
 /** A gate before these lanes. @param seed differs between routers */
-export function createGate(lanes: Pick<Lanes, "countShed" | "outlook" | "patienceMs">, seed: number): Gate {
+export function createGate(
+  lanes: Pick<Lanes, "accountOf" | "countShed" | "outlook" | "patienceMs">,
+  seed: number,
+): Gate {
   const cut = createPriorityCut(seed);
-  /** Requests of a lane and tenant between the door and their lane. */
-  const onTheWay = new Map<string, number>();
-  const keyOf = (lane: Lane, tenant: string): string => `${lane} ${tenant}`;
+  /** Requests of a lane and tenant between the door and their lane, by one number for both. */
+  const onTheWay = new Map<number, number>();
+  const keyOf = (lane: Lane, account: number): number =>
+    account * 4 + (lane === "gold" ? 0 : lane === "silver" ? 1 : 2);
 
   return {
     refusal({ lane, tenant, ttlMs }, at) {
@@ -50,7 +54,8 @@ export function createGate(lanes: Pick<Lanes, "countShed" | "outlook" | "patienc
         lanes.countShed(lane, "cut");
         return { reason: "cut", retryAfterMs: CUT_RETRY_MS };
       }
-      const { waitMs, serviceMs, freeMs } = lanes.outlook(lane, tenant, at, onTheWay.get(keyOf(lane, tenant)) ?? 0);
+      const ahead = onTheWay.get(keyOf(lane, lanes.accountOf(tenant))) ?? 0;
+      const { waitMs, serviceMs, freeMs } = lanes.outlook(lane, tenant, at, ahead);
       // Whoever finds a free slot may try, whatever others took.
       if (waitMs === 0) return undefined;
       const patience = Math.max(0, Math.min(lanes.patienceMs(lane, ttlMs) * LET_IN_SHARE, ttlMs - serviceMs));
@@ -60,11 +65,13 @@ export function createGate(lanes: Pick<Lanes, "countShed" | "outlook" | "patienc
       return { reason: "wait", retryAfterMs: Math.max(LEAST_RETRY_MS, waitMs + freeMs - patience) };
     },
     entered(lane, tenant) {
-      const key = keyOf(lane, tenant);
+      const account = lanes.accountOf(tenant);
+      const key = keyOf(lane, account);
       onTheWay.set(key, (onTheWay.get(key) ?? 0) + 1);
+      return account;
     },
-    arrived(lane, tenant) {
-      const key = keyOf(lane, tenant);
+    arrived(lane, account) {
+      const key = keyOf(lane, account);
       const left = (onTheWay.get(key) ?? 0) - 1;
       if (left > 0) onTheWay.set(key, left);
       else onTheWay.delete(key);

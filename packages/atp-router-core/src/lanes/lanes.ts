@@ -3,7 +3,7 @@ import { chargeOf } from "./flows.js";
 import { addTo, bookOf, createPool, grant, keptFrom, nextBook, outlookOf, release } from "./pool.js";
 import type { Book, Pool } from "./pool.js";
 import { dueAt, victimFor } from "./preempt.js";
-import { COST, DEADLINE, NONE, ORDER, PREEMPTED, RUNS, SINCE, WAITS, WIDTH } from "./seats.js";
+import { COST, DEADLINE, INTS, NONE, ORDER, PREEMPTED, RUNS, SINCE, STATE, WAITS, WIDTH } from "./seats.js";
 import { Tally } from "./tally.js";
 import { Tenants } from "./tenants.js";
 import type { LaneOutcome, Lanes, LanesConfig, Outlook, ShedReason, Ticket } from "./values.js";
@@ -143,9 +143,9 @@ export function createLanes<T extends Ticket = Ticket>(config: LanesConfig): Lan
     const victim =
       running >= slots ? victimFor(pool, pools.values(), slots, at) : victimFor(pool, [pool], pool.limit, at);
     if (victim === undefined) return;
-    const { tickets, states } = victim.book.flows.seats;
+    const { tickets, records } = victim.book.flows.seats;
     const ticket = tickets[victim.seat] as T;
-    states[victim.seat] = PREEMPTED;
+    records.ints[(victim.seat << INTS) + STATE] = PREEMPTED;
     bronze.preempted++;
     const { waitMs } = outlookOf(pool, bookOf(pool, "bronze"), ticket.tenant, slots, at, 1);
     tell({ t: "preempted", ticket, retryAfterMs: Math.min(maxWaitMs, Math.max(MIN_RETRY_MS, waitMs)) });
@@ -222,9 +222,9 @@ export function createLanes<T extends Ticket = Ticket>(config: LanesConfig): Lan
     release(ticket, at, actualCost) {
       const pool = poolOf(ticket.adapter ?? NO_ADAPTER);
       const book = bookOf(pool, ticket.lane);
-      const { tickets, states } = book.flows.seats;
+      const { tickets, records } = book.flows.seats;
       const { seat } = ticket;
-      if (tickets[seat] !== ticket || (states[seat] as number) < RUNS) return allTold();
+      if (tickets[seat] !== ticket || (records.ints[(seat << INTS) + STATE] as number) < RUNS) return allTold();
       running--;
       const more = release(pool, book, seat, actualCost === undefined ? undefined : chargeOf(actualCost), at);
       tally.released(book.lane, more * book.step);
@@ -233,8 +233,10 @@ export function createLanes<T extends Ticket = Ticket>(config: LanesConfig): Lan
     },
     cancel(ticket, at) {
       const { flows } = bookOf(poolOf(ticket.adapter ?? NO_ADAPTER), ticket.lane);
-      if (flows.seats.tickets[ticket.seat] !== ticket || flows.seats.states[ticket.seat] !== WAITS) return allTold();
-      flows.drop(ticket.seat);
+      const { seat } = ticket;
+      const { tickets, records } = flows.seats;
+      if (tickets[seat] !== ticket || records.ints[(seat << INTS) + STATE] !== WAITS) return allTold();
+      flows.drop(seat);
       dispatch(at);
       return allTold();
     },
@@ -256,6 +258,7 @@ export function createLanes<T extends Ticket = Ticket>(config: LanesConfig): Lan
       dispatch(at);
       return allTold();
     },
+    accountOf: (tenant) => tenants.numberOf(tenant),
     isFree(adapter, lane) {
       if (!mayRun(lane)) return false;
       const pool = pools.get(adapter);

@@ -1,4 +1,4 @@
-import { COST, createRecords, NEWER, NONE, OLDER, WIDTH } from "./seats.js";
+import { COST, createRecords, INTS, NEWER, NONE, OLDER, WIDTH } from "./seats.js";
 import type { Records } from "./seats.js";
 
 /** What a line's numbers are. Tag of the first ticket in its queue. */
@@ -40,32 +40,32 @@ export class Lines {
   /** Puts the ticket behind the others; its cost is in its record. */
   append(line: number, seat: number): void {
     const { data } = this.records;
-    const tickets = this.seats.data;
+    const tickets = this.seats.ints;
     const l = line << WIDTH;
-    const s = seat << WIDTH;
+    const s = seat << INTS;
     const newest = data[l + NEWEST] as number;
     tickets[s + OLDER] = newest;
     tickets[s + NEWER] = NONE;
     if (newest === NONE) data[l + OLDEST] = seat;
-    else tickets[(newest << WIDTH) + NEWER] = seat;
+    else tickets[(newest << INTS) + NEWER] = seat;
     data[l + NEWEST] = seat;
     data[l + LIVE] = (data[l + LIVE] as number) + 1;
-    data[l + SUM] = (data[l + SUM] as number) + (tickets[s + COST] as number);
+    data[l + SUM] = (data[l + SUM] as number) + (this.seats.data[(seat << WIDTH) + COST] as number);
   }
 
   /** Takes the ticket out, wherever it stands. */
   unlink(line: number, seat: number): void {
     const { data } = this.records;
-    const tickets = this.seats.data;
+    const tickets = this.seats.ints;
     const l = line << WIDTH;
-    const s = seat << WIDTH;
+    const s = seat << INTS;
     const older = tickets[s + OLDER] as number;
     const newer = tickets[s + NEWER] as number;
     if (older === NONE) data[l + OLDEST] = newer;
-    else tickets[(older << WIDTH) + NEWER] = newer;
+    else tickets[(older << INTS) + NEWER] = newer;
     if (newer === NONE) data[l + NEWEST] = older;
-    else tickets[(newer << WIDTH) + OLDER] = older;
+    else tickets[(newer << INTS) + OLDER] = older;
     data[l + LIVE] = (data[l + LIVE] as number) - 1;
-    data[l + SUM] = (data[l + SUM] as number) - (tickets[s + COST] as number);
+    data[l + SUM] = (data[l + SUM] as number) - (this.seats.data[(seat << WIDTH) + COST] as number);
   }
 }

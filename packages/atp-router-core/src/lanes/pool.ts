@@ -1,6 +1,6 @@
 import type { Lane, Ms } from "../model/index.js";
 import { Flows } from "./flows.js";
-import { COST, NEWER, NONE, OLDER, PREEMPTED, SINCE, WIDTH } from "./seats.js";
+import { COST, INTS, NEWER, NONE, OLDER, PREEMPTED, SINCE, STATE, WIDTH } from "./seats.js";
 import { Level, Speed } from "./speed.js";
 import type { Tenants } from "./tenants.js";
 import type { Outlook, Ticket } from "./values.js";
@@ -125,7 +125,7 @@ export function addTo<T extends Ticket>(pool: Pool<T>, book: Book<T>, ticket: T,
 export function grant<T extends Ticket>(pool: Pool<T>, book: Book<T>, seat: number, at: Ms): Ms {
   const { flows } = book;
   flows.take(seat);
-  const { data } = flows.seats.records;
+  const { data, ints } = flows.seats.records;
   const s = seat << WIDTH;
   pool.clock = Math.max(pool.clock, book.start);
   book.finish = book.start + (data[s + COST] as number) * book.step;
@@ -136,22 +136,23 @@ export function grant<T extends Ticket>(pool: Pool<T>, book: Book<T>, seat: numb
   const waitedMs = at - (data[s + SINCE] as number);
   data[s + SINCE] = at;
   // Its neighbours in the queue are forgotten: their places serve for the line of those that run.
-  data[s + OLDER] = book.newest;
-  data[s + NEWER] = NONE;
+  const i = seat << INTS;
+  ints[i + OLDER] = book.newest;
+  ints[i + NEWER] = NONE;
   if (book.newest === NONE) book.oldest = seat;
-  else data[(book.newest << WIDTH) + NEWER] = seat;
+  else ints[(book.newest << INTS) + NEWER] = seat;
   book.newest = seat;
   return waitedMs;
 }
 
 function leaveLine<T extends Ticket>(book: Book<T>, seat: number): void {
-  const { data } = book.flows.seats.records;
-  const older = data[(seat << WIDTH) + OLDER] as number;
-  const newer = data[(seat << WIDTH) + NEWER] as number;
+  const { ints } = book.flows.seats.records;
+  const older = ints[(seat << INTS) + OLDER] as number;
+  const newer = ints[(seat << INTS) + NEWER] as number;
   if (older === NONE) book.oldest = newer;
-  else data[(older << WIDTH) + NEWER] = newer;
+  else ints[(older << INTS) + NEWER] = newer;
   if (newer === NONE) book.newest = older;
-  else data[(newer << WIDTH) + OLDER] = older;
+  else ints[(newer << INTS) + OLDER] = older;
 }
 
 /**
@@ -166,7 +167,7 @@ export function release<T extends Ticket>(
   at: Ms,
 ): number {
   const { flows } = book;
-  const { data } = flows.seats.records;
+  const { data, ints } = flows.seats.records;
   const s = seat << WIDTH;
   const cost = data[s + COST] as number;
   const more = actual === undefined ? 0 : actual - cost;
@@ -174,7 +175,7 @@ export function release<T extends Ticket>(
   book.running--;
   leaveLine(book, seat);
   book.usage.set(book.running, at);
-  if (flows.seats.states[seat] !== PREEMPTED) pool.speed.ended(cost, at - (data[s + SINCE] as number));
+  if (ints[(seat << INTS) + STATE] !== PREEMPTED) pool.speed.ended(cost, at - (data[s + SINCE] as number));
   flows.end(seat, more);
   if (more === 0) return 0;
   book.finish = Math.max(pool.clock, book.finish + more * book.step);

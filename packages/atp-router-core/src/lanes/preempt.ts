@@ -1,7 +1,7 @@
 import type { Ms } from "../model/index.js";
 import { bookOf } from "./pool.js";
 import type { Book, Pool } from "./pool.js";
-import { NEWER, NONE, ORDER, PREEMPTED, SINCE, WIDTH } from "./seats.js";
+import { INTS, NEWER, NONE, ORDER, PREEMPTED, SINCE, STATE, WIDTH } from "./seats.js";
 import type { Ticket } from "./values.js";
 
 /** Gold that has waited this share of a mean call ends a running bronze call. */
@@ -63,11 +63,11 @@ export function victimFor<T extends Ticket>(
   let count = 0;
   for (const one of among) {
     const book = bookOf(one, "bronze");
-    const { records, states } = book.flows.seats;
-    for (let seat = book.oldest; seat !== NONE; seat = records.data[(seat << WIDTH) + NEWER] as number) {
+    const { data, ints } = book.flows.seats.records;
+    for (let seat = book.oldest; seat !== NONE; seat = ints[(seat << INTS) + NEWER] as number) {
       count++;
-      if (states[seat] === PREEMPTED) return undefined;
-      const began = records.data[(seat << WIDTH) + SINCE] as number;
+      if (ints[(seat << INTS) + STATE] === PREEMPTED) return undefined;
+      const began = data[(seat << WIDTH) + SINCE] as number;
       if (began < latest) continue;
       latest = began;
       victim = { book, seat };

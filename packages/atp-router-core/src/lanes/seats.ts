@@ -1,6 +1,6 @@
 import type { Ticket } from "./values.js";
 
-/** What a seat's numbers are: they lie side by side, so that a ticket takes one line of memory, or two, and leaves no garbage. */
+/** What a seat's numbers are: they lie side by side, so that a ticket takes one line of memory and leaves no garbage. */
 export const COST = 0;
 /** When it came; once it runs, when it got its slot. */
 export const SINCE = 1;
@@ -8,14 +8,18 @@ export const SINCE = 1;
 export const UNTIL = 2;
 /** Its number in the order of coming. */
 export const ORDER = 3;
-/** Its tenant's line; once it runs, its tenant's number. */
-export const LINE = 4;
+export const DEADLINE = 4;
+/** Then its whole numbers. Its tenant's line; once it runs, its tenant's number. */
+export const LINE = 10;
 /** Neighbours in its queue or, once it runs, among the calls of its lane; -1 at the ends. */
-export const OLDER = 5;
-export const NEWER = 6;
-export const DEADLINE = 7;
+export const OLDER = 11;
+export const NEWER = 12;
+/** Its place in the line of those that give up; -1 for one that does not stand there. */
+export const PLACE = 13;
+export const STATE = 14;
 
-/** What the ticket of a seat does. */
+/** What the ticket of a seat does: nothing, as the seat is free. */
+export const FREE = 0;
 export const WAITS = 1;
 export const RUNS = 2;
 /** It runs, and was told to end for another one. */
@@ -25,12 +29,16 @@ export const PREEMPTED = 3;
 export const NONE = -1;
 /** Eight numbers a record: record `n` begins at `n << WIDTH`. */
 export const WIDTH = 3;
+/** Or twice as many whole numbers in the same place: there it begins at `n << INTS`. */
+export const INTS = 4;
 const FIRST_SIZE = 16;
 
-/** Records of eight numbers, known by whole numbers from 0 up, which are used again. */
+/** Records of eight numbers, or of whole numbers in place of some, known by whole numbers from 0 up, which are used again. */
 export interface Records {
   /** All numbers of all records. Another array after `take`. */
   data: Float64Array;
+  /** The same memory, read as whole numbers. */
+  ints: Int32Array;
   /** A record; its numbers are whatever they were. */
   take(): number;
   give(record: number): void;
@@ -43,6 +51,7 @@ export function createRecords(): Records {
 
 class FlatRecords implements Records {
   data = new Float64Array(FIRST_SIZE << WIDTH);
+  ints = new Int32Array(this.data.buffer);
   private readonly free: number[] = [];
   private made = 0;
 
@@ -52,6 +61,7 @@ class FlatRecords implements Records {
       const bigger = new Float64Array(this.data.length * 2);
       bigger.set(this.data);
       this.data = bigger;
+      this.ints = new Int32Array(bigger.buffer);
     }
     return record;
   }
@@ -66,13 +76,12 @@ export class Seats<T extends Ticket> {
   readonly records = createRecords();
   /** By seat. */
   readonly tickets: (T | undefined)[] = [];
-  readonly states: number[] = [];
 
   /** Gives the ticket a seat. */
   take(ticket: T): number {
     const seat = this.records.take();
     this.tickets[seat] = ticket;
-    this.states[seat] = WAITS;
+    this.records.ints[(seat << INTS) + STATE] = WAITS;
     ticket.seat = seat;
     return seat;
   }
@@ -82,7 +91,7 @@ export class Seats<T extends Ticket> {
     const ticket = this.tickets[seat];
     if (ticket !== undefined) ticket.seat = NONE;
     this.tickets[seat] = undefined;
-    this.states[seat] = 0;
+    this.records.ints[(seat << INTS) + STATE] = FREE;
     this.records.give(seat);
   }
 }

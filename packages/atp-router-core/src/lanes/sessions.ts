@@ -1,6 +1,7 @@
 import { FINISH, LEVEL, LIVE, NEWEST, OLDEST, START, SUM } from "./lines.js";
 import type { Lines } from "./lines.js";
 import { Longest } from "./longest.js";
+import type { Links } from "./longest.js";
 import { COST, NONE, ORDER, WIDTH } from "./seats.js";
 import type { Seats } from "./seats.js";
 import { createTagHeap } from "./tag-heap.js";
@@ -30,11 +31,12 @@ export class Sessions<T extends Ticket> {
   private readonly levels: (Level | undefined)[] = [];
   private readonly free: number[] = [];
 
-  /** @param places of all heaps of lines: a line is in one */
+  /** @param places of all heaps of lines: a line is in one @param links of all lines: each is counted once */
   constructor(
     private readonly seats: Seats<T>,
     private readonly lines: Lines,
     private readonly places: Places,
+    private readonly links: Links,
   ) {}
 
   /** Puts a ticket that comes into its session's queue. */
@@ -138,7 +140,7 @@ export class Sessions<T extends Ticket> {
     const level: Level = {
       byName: new Map(),
       active: createTagHeap(this.places),
-      longest: new Longest(),
+      longest: new Longest(this.links),
       clock: 0,
       last: NONE,
       forgetAt: REMEMBERED,

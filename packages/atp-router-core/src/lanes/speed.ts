@@ -61,8 +61,8 @@ export class Level {
   private settle(at: Ms): void {
     const { value, faded, since } = this;
     if (at <= since) return;
-    // A level that has not moved from its average stays there.
-    if (faded !== value) this.faded = value + (faded - value) * Math.exp((since - at) / this.horizonMs);
+    // A level that has not moved from its average stays there. What is left after a span is the implicit step of exponential fading: it needs no exp().
+    if (faded !== value) this.faded = value + ((faded - value) * this.horizonMs) / (this.horizonMs + at - since);
     this.since = at;
   }
 }

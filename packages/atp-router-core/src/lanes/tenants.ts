@@ -1,3 +1,5 @@
+import { NONE } from "./seats.js";
+
 /** What a lane in front of an adapter knows of a tenant while nothing of it waits or runs there. */
 export interface TenantBook {
   /** Nothing of the tenant waits or runs here, and it owes nothing. */
@@ -10,6 +12,8 @@ const REMEMBERED = 10_000;
 /** Tenants by name, each with a number that serves in every lane: names are looked up once, and what is kept of many tenants lies close together. */
 export class Tenants {
   private readonly numbers = new Map<string, number>();
+  /** By number. */
+  private readonly names: (string | undefined)[] = [];
   private readonly free: number[] = [];
   private readonly books: TenantBook[] = [];
   private made = 0;
@@ -25,15 +29,16 @@ export class Tenants {
     return this.numbers.get(name);
   }
 
-  /** The tenant's number; one that has none gets one. */
-  numberOf(name: string): number {
-    return this.numbers.get(name) ?? this.meet(name);
+  /** The tenant's number; one that has none gets one. @param known what the number was when last asked: it saves looking the name up */
+  numberOf(name: string, known: number = NONE): number {
+    return this.names[known] === name ? known : (this.numbers.get(name) ?? this.meet(name));
   }
 
   private meet(name: string): number {
     if (this.numbers.size >= this.forgetAt) this.forgetIdle();
     const number = this.free.pop() ?? this.made++;
     this.numbers.set(name, number);
+    this.names[number] = name;
     return number;
   }
 
@@ -42,6 +47,7 @@ export class Tenants {
     for (const [name, number] of this.numbers) {
       if (!this.books.every((book) => book.isIdle(number))) continue;
       this.numbers.delete(name);
+      this.names[number] = undefined;
       this.free.push(number);
     }
     this.forgetAt = Math.max(REMEMBERED, this.numbers.size * 2);

@@ -22,6 +22,8 @@ export interface LanesConfig {
 export interface Ticket {
   readonly lane: Lane;
   readonly tenant: string;
+  /** What {@link Lanes.accountOf} said of the tenant, so that its name is not looked up again. Absent, or not true any more: it is. */
+  readonly account?: number | undefined;
   /** Sessions of a tenant share what it gets. Absent: one that has no name. */
   readonly session?: string;
   /** The adapter it calls: each has its own limit. Absent: one without a limit of its own. */
@@ -109,6 +111,8 @@ export interface Lanes<T extends Ticket = Ticket> {
   nextExpiryAt(): Ms | null;
   /** An adapter takes so many calls at once from now on. What runs beyond it ends by itself. */
   setLimit(adapter: string, limit: number, at: Ms): readonly LaneOutcome<T>[];
+  /** The number under which a tenant is known here, until nothing of it has waited or run for long. */
+  accountOf(tenant: string): number;
   /** A ticket of this lane would get its slot at once. */
   isFree(adapter: string, lane: Lane): boolean;
   /** Calls that run at an adapter. */

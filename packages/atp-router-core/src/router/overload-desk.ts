@@ -19,8 +19,8 @@ export interface OverloadDesk<T extends Ticket = Ticket> {
   refusal(caller: Caller, at: Ms): Refusal | undefined;
   /** A request came in. */
   entered(key: StreamKey, lane: Lane, tenant: string): void;
-  /** It reached its lane, or ended before. */
-  arrived(key: StreamKey): void;
+  /** It reached its lane, or ended before. Tells its tenant's account the first time. */
+  arrived(key: StreamKey): number | undefined;
   costOf(tokens: { readonly inTokens: number; readonly outTokens: number }): number;
   /** An adapter is known to take so many at once; absent: as many as there are slots. */
   known(adapter: string, maxParallel: number | undefined, at: Ms): readonly LaneOutcome<T>[];
@@ -41,7 +41,7 @@ export function createOverloadDesk<T extends Ticket>(
 ): OverloadDesk<T> {
   const { cost = { in: 1, out: 2 }, learnLimits = true, seed = 0 } = config;
   const gate = createGate(lanes, seed);
-  const entering = new Map<StreamKey, { readonly lane: Lane; readonly tenant: string }>();
+  const entering = new Map<StreamKey, { readonly lane: Lane; readonly account: number }>();
   const limits = new Map<string, { readonly max: number; readonly limit: ConcurrencyLimit }>();
 
   function limitOf(adapter: string): ConcurrencyLimit {
@@ -61,14 +61,14 @@ export function createOverloadDesk<T extends Ticket>(
   return {
     refusal: (caller, at) => gate.refusal(caller, at),
     entered(key, lane, tenant) {
-      entering.set(key, { lane, tenant });
-      gate.entered(lane, tenant);
+      entering.set(key, { lane, account: gate.entered(lane, tenant) });
     },
     arrived(key) {
       const who = entering.get(key);
-      if (who === undefined) return;
+      if (who === undefined) return undefined;
       entering.delete(key);
-      gate.arrived(who.lane, who.tenant);
+      gate.arrived(who.lane, who.account);
+      return who.account;
     },
     costOf: ({ inTokens, outTokens }) => cost.in * inTokens + cost.out * outTokens,
     known(adapter, maxParallel, at) {

@@ -184,10 +184,10 @@ export function createRouterMachine(config: {
           const id = ticketId(effect);
           const { key, leg, lane, tenant, session, adapter, deadlineAt } = effect;
           const cost = overload.costOf(effect);
-          const ticket: LegTicket = { key, leg, lane, tenant, session, adapter, cost, deadlineAt, seat: -1 };
+          const account = overload.arrived(key);
+          const ticket: LegTicket = { key, leg, lane, tenant, account, session, adapter, cost, deadlineAt, seat: -1 };
           tickets.set(id, ticket);
           queued++;
-          overload.arrived(key);
           const outcomes = lanes.enqueue(ticket, at);
           const hold = streams.get(key)?.legs[leg]?.hold;
           if (hold !== undefined && !outcomes.some((one) => one.ticket === ticket))

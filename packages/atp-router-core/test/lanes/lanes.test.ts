@@ -174,6 +174,23 @@ describe("lanes: fairness", () => {
     expect(Math.abs(tokens("many", 10) - tokens("few", 100))).toBeLessThanOrEqual(110);
   });
 
+  it.each([
+    ["none", () => undefined],
+    ["one that is the tenant's own", (l: NamedLanes, tenant: string) => l.accountOf(tenant)],
+    ["another tenant's", (l: NamedLanes) => l.accountOf("big")],
+    ["one that nobody has", () => 1_000_000],
+    ["no number of a tenant", () => -1],
+  ])("charges the tenant that a ticket names, whatever account it brings: %s", (_, accountOf) => {
+    const l = lanes({ slots: 1 });
+    l.enqueue(ticket("first"), 0);
+    for (let i = 0; i < 20; i++) {
+      l.enqueue(ticket(`big-${i}`, { tenant: "big", account: accountOf(l, "big") }), 0);
+      l.enqueue(ticket(`small-${i}`, { tenant: "small", account: accountOf(l, "small") }), 0);
+    }
+    const order = drain(l, ["first"], 20);
+    expect(order.filter((id) => id.startsWith("small"))).toHaveLength(10);
+  });
+
   it("equals go in the order in which they came", () => {
     const l = lanes({ slots: 1 });
     l.enqueue(ticket("first", { tenant: "z" }), 0);

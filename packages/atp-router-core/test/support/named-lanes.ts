@@ -13,7 +13,7 @@ export type NamedOutcome = Named<LaneOutcome>;
 
 /** Lanes whose tickets are known by their names. */
 export interface NamedLanes
-  extends Pick<Lanes, "nextExpiryAt" | "runningAt" | "outlook" | "patienceMs" | "countShed" | "view"> {
+  extends Pick<Lanes, "accountOf" | "nextExpiryAt" | "runningAt" | "outlook" | "patienceMs" | "countShed" | "view"> {
   enqueue(ticket: Omit<NamedTicket, "seat">, at: number): readonly NamedOutcome[];
   release(id: string, at: number, actualCost?: number): readonly NamedOutcome[];
   cancel(id: string, at: number): readonly NamedOutcome[];
