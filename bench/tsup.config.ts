@@ -19,6 +19,7 @@ export default defineConfig({
     "bench-answers-work": "src/answers/work.ts",
     lanes: "src/lanes/main.ts",
     "bench-lanes-load": "src/lanes/load.ts",
+    "bench-lanes-queue": "src/lanes/queue-work.ts",
     slow: "src/slow/main.ts",
     stack: "src/stack/main.ts",
     "bench-slow-adapter": "src/slow/adapter.ts",

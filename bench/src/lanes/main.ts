@@ -1,11 +1,12 @@
 /** Lanes and overload: what gold feels, who gets how much, what is left of the work done in time, and what a refusal costs. */
+import { startChild } from "../harness/children.js";
 import { benchOptions, runBench } from "../harness/options.js";
 import { goal, info, progress, readable, report } from "../harness/report.js";
 import type { Goal, Info } from "../harness/report.js";
 import { ratio, spread } from "../harness/stats.js";
 import { fairness } from "./fairness.js";
 import { writeLanesPage } from "./page.js";
-import { queueCosts } from "./queue-cost.js";
+import type { QueueCosts } from "./queue-cost.js";
 import { afterSlowdown, afterStep, fastAt, meanOf, recovery, slowAt, stepAt } from "./recovery.js";
 import { schedulers } from "./schedulers.js";
 import { shedCost } from "./shed-cost.js";
@@ -19,6 +20,15 @@ const at = (runs: readonly Run[] | undefined, load: number): Run => {
   if (run === undefined) throw new Error(`no run at ${load}`);
   return run;
 };
+
+async function queueRounds(rounds: number): Promise<QueueCosts> {
+  const child = await startChild("dist/bench-lanes-queue.js");
+  try {
+    return await child.call<QueueCosts>("costs", rounds);
+  } finally {
+    await child.stop();
+  }
+}
 
 runBench(async () => {
   const options = benchOptions();
@@ -39,7 +49,7 @@ runBench(async () => {
   progress("fairness over 50 seeds");
   const fair = Array.from({ length: 50 }, (_, seed) => fairness(seed + 1, options.long ? 20_000 : 4_000));
   progress("push and pop");
-  const queue = queueCosts(options.long ? 15 : 7);
+  const queue = await queueRounds(options.long ? 15 : 7);
 
   progress("recovery");
   const make = schedulers["ours"] as SchedulerMaker;

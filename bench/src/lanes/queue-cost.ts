@@ -78,12 +78,15 @@ function arrayWith(queued: number): Kept {
   };
 }
 
-/** CPU of one push and one pop, in microseconds, for each length in turn within a round; the first round is dropped. */
-export function queueCosts(rounds: number): {
-  readonly at100: number[];
-  readonly at10k: number[];
-  readonly array: number[];
-} {
+/** CPU of one push and one pop in each round, in microseconds. */
+export interface QueueCosts {
+  readonly at100: readonly number[];
+  readonly at10k: readonly number[];
+  readonly array: readonly number[];
+}
+
+/** For each length in turn within a round; the first round is dropped. */
+export function queueCosts(rounds: number): QueueCosts {
   const costs = { at100: [] as number[], at10k: [] as number[], array: [] as number[] };
   const variants = { at100: lanesWith(100), at10k: lanesWith(10_000), array: arrayWith(10_000) };
   const steps = 50_000;

@@ -35,10 +35,10 @@ export function ours(hands: Hands): Scheduler {
         hands.refuse(attempt, refusal.retryAfterMs);
         return;
       }
-      gate.entered(lane, tenant);
-      const ticket: AttemptTicket = { attempt, lane, tenant, cost, deadlineAt: attempt.at + ttlMs, seat: -1 };
+      const account = gate.entered(lane, tenant);
+      const ticket: AttemptTicket = { attempt, lane, tenant, account, cost, deadlineAt: attempt.at + ttlMs, seat: -1 };
       tickets.set(attempt.id, ticket);
-      gate.arrived(lane, tenant);
+      gate.arrived(lane, account);
       tell(lanes.enqueue(ticket, at));
     },
     done(attempt, at, cost) {
