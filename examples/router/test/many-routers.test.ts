@@ -15,29 +15,36 @@ import type { Running } from "./support/process.js";
 const PIECES = 20;
 const whole = Array.from({ length: PIECES }, (_, i) => `${i};`).join("");
 
-/** An adapter that says a piece each 50 ms, and how often it was called. */
-async function adapter(): Promise<{ url: string; calls: () => number; called: Promise<void> }> {
+/** An adapter that says a piece each 50 ms, how often it was called, and the most calls that ran at once. */
+async function adapter(): Promise<{ url: string; calls: () => number; atOnce: () => number; called: Promise<void> }> {
   let calls = 0;
+  let running = 0;
+  let most = 0;
   let tell: (() => void) | undefined;
   const called = new Promise<void>((resolve) => (tell = resolve));
   const server = await foreignAdapter({
     estimate: (_, done) => done(null, message([1, 10n], [2, 20n], [3, 30n], [8, 0.8])),
     stream: (call) => {
       calls++;
+      most = Math.max(most, ++running);
       tell?.();
       let said = 0;
       const next = setInterval(() => {
         if (said < PIECES) return void call.write(chunk("partial", { text: `${said++};` }, [5, 1n], [6, 3n]));
         clearInterval(next);
+        running--;
         call.write(chunk("final", {}, [3, 0.9]));
         call.end();
       }, 50);
-      call.on("cancelled", () => clearInterval(next));
+      call.on("cancelled", () => {
+        clearInterval(next);
+        running--;
+      });
     },
     health: (_, done) => done(null, message([1, 50])),
   });
   onTestFinished(() => server.close());
-  return { url: server.url, calls: () => calls, called };
+  return { url: server.url, calls: () => calls, atOnce: () => most, called };
 }
 
 interface Started extends Running {
@@ -230,6 +237,23 @@ describe.skipIf(withoutRedis)("many routers on one redis-server", { timeout: 40_
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/written by a newer version \(schema 2; this one knows 1\)/);
   });
+
+  it.each(["exact", "leased"])(
+    "A7.4 a tenant's calls at once hold over routers with %s budgets: one waits here until another one has ended there",
+    async (budgets) => {
+      const redis = await redisServer();
+      const { url, calls, atOnce, called } = await adapter();
+      const env = { ADAPTER_ENDPOINTS: JSON.stringify([url]), REDIS_URL: redis.url };
+      const config = { redis: { budgets }, tenants: { default: { budget: { max_parallel: 1 } } } };
+      const [one, two] = await Promise.all([router(config, env), router(config, env)]);
+      const first = clientOf([one.url]).stream("count");
+      await called;
+      const others = [one, two].map(({ url: at }) => clientOf([at]).stream("count").final());
+      for (const { answer } of await Promise.all([first.final(), ...others])) expect(answer).toBe(whole);
+      expect(calls()).toBe(3);
+      expect(atOnce()).toBe(1);
+    },
+  );
 
   it("two routers with different tenants and lanes share the books, each by its own rules", async () => {
     const redis = await redisServer();
