@@ -1,10 +1,11 @@
 import type { Encoded } from "atp-protocol";
 import type { ClientSocket } from "./ports.js";
+import { sizeOf } from "./session-host.js";
 
 /** Who listens to a line. */
 export interface LineHost {
   opened(line: Line): void;
-  received(line: Line, data: string | ArrayBuffer): void;
+  received(line: Line, data: string | ArrayBuffer, bytes: number): void;
   /** The end, once, unless this side closed it. */
   ended(line: Line, code: number, reason: string): void;
 }
@@ -23,9 +24,16 @@ export class Line {
       this.#opened = true;
       host.opened(this);
     };
-    socket.onmessage = ({ data }) => {
-      host.received(this, data as string | ArrayBuffer);
-    };
+    // `ws` knows the bytes of a text, and so need neither be counted nor an event be made.
+    if (socket.on === undefined)
+      socket.onmessage = ({ data }) => {
+        host.received(this, data as string | ArrayBuffer, sizeOf(data as string | ArrayBuffer));
+      };
+    else
+      socket.on("message", (data, isBinary) => {
+        if (!this.#over)
+          host.received(this, isBinary ? (data as ArrayBuffer) : (data as Uint8Array).toString(), data.byteLength);
+      });
     socket.onerror = ({ message }) => {
       this.#failure = message ?? "";
     };

@@ -109,8 +109,8 @@ export class Link implements LineHost, SessionHost {
     this.#pump();
   }
 
-  received(line: Line, data: string | ArrayBuffer): void {
-    if (this.#session?.line === line) this.#session.receive(data);
+  received(line: Line, data: string | ArrayBuffer, bytes: number): void {
+    if (this.#session?.line === line) this.#session.receive(data, bytes);
   }
 
   ended(line: Line, code: number, reason: string): void {

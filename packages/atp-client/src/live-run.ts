@@ -1,5 +1,15 @@
 import { AtpError, payloadTypes, utf8Length } from "atp-protocol";
-import type { AcceptContent, Frame, Meta, Payload, Qos, RequestContent, Telemetry, Window } from "atp-protocol";
+import type {
+  AcceptContent,
+  Frame,
+  Meta,
+  Payload,
+  Qos,
+  RequestContent,
+  StreamRef,
+  Telemetry,
+  Window,
+} from "atp-protocol";
 import { Emitter } from "./emitter.js";
 import { abortError, AtpCancelError, AtpDropError, cutError } from "./errors.js";
 import { slotOf } from "./event-queue.js";
@@ -24,7 +34,8 @@ export interface Opening {
 export interface Carrier {
   cancel(run: LiveRun, reason: string | undefined): void;
   control(run: LiveRun, payload: Payload): void;
-  consumed(run: LiveRun, seq: number): void;
+  /** @param isLast nothing else has come that the reader could take at once */
+  consumed(run: LiveRun, seq: number, isLast: boolean): void;
   /** @returns false when it could not be sent. */
   feedback(run: LiveRun, feedback: Feedback): boolean;
   /** The router made the stream a session of its own (A9.2): nothing more comes of it here. */
@@ -42,6 +53,8 @@ type Phase =
 /** The one implementation of {@link AtpRun}; the connection drives it by the methods below the line. */
 export class LiveRun implements AtpRun {
   readonly streamId: string;
+  /** Its name in the endpoint of the session that carries it. */
+  ref: StreamRef = "";
   readonly window: LiveWindow;
   #opening: Opening | null;
   #phase: Phase = { name: "waiting" };
@@ -78,14 +91,14 @@ export class LiveRun implements AtpRun {
     this.streamId = streamId;
     this.#opening = opening;
     this.#release = release;
-    this.#reader = new RunReader(
-      (seq) => {
-        this.#consumed(seq);
+    this.#reader = new RunReader({
+      taken: (seq, isLast) => {
+        this.#consumed(seq, isLast);
       },
-      () => {
+      left: () => {
         this.#consumed(this.#lastSeq);
       },
-    );
+    });
     this.window = new LiveWindow(opening?.window ?? {}, () => {
       this.#windowChanged();
     });
@@ -358,7 +371,7 @@ export class LiveRun implements AtpRun {
     return true;
   }
 
-  #consumed(seq: number | undefined): void {
-    if (seq !== undefined && this.#phase.name === "open") this.#phase.carrier.consumed(this, seq);
+  #consumed(seq: number | undefined, isLast = true): void {
+    if (seq !== undefined && this.#phase.name === "open") this.#phase.carrier.consumed(this, seq, isLast);
   }
 }

@@ -33,6 +33,8 @@ export interface ClientSocket {
   /** Details of a failed dial, where the platform tells them. Always followed by `onclose`. */
   onerror: ((event: { readonly message?: string }) => void) | null;
   onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
+  /** Of `ws`: messages as they came, a text as its bytes. Used in place of `onmessage` where it is. */
+  on?(name: "message", listener: (data: Uint8Array | ArrayBuffer, isBinary: boolean) => void): unknown;
   send(data: string | Uint8Array): void;
   close(code?: number, reason?: string): void;
   /** Destroys the connection without a closing handshake, where the platform can. */

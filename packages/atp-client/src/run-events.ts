@@ -80,14 +80,19 @@ export function acceptEvent(content: AcceptContent): RunEvent {
 
 /** Turns a frame of a stream, but its end, into an event. Content of the wrong shape becomes `other`. */
 export function toRunEvent(frame: Frame): RunEvent {
-  const other: RunEvent = { type: "other", frame };
+  return eventOf(frame) ?? { type: "other", frame };
+}
+
+function eventOf(frame: Frame): RunEvent | null {
   const payload = frame.payload;
-  if (payload === undefined || !isObject(payload.content)) return other;
+  if (payload === undefined || !isObject(payload.content)) return null;
   const { confidence } = payload;
+  if (payload.type === payloadTypes.partial) {
+    const event = partialEvent(payload.content as unknown as PartialContent, frame);
+    return event === null || confidence === undefined ? event : { ...event, confidence };
+  }
   const sure = confidence === undefined ? {} : { confidence };
   switch (payload.type) {
-    case payloadTypes.partial:
-      return partialEvent(payload.content as unknown as PartialContent, sure, frame) ?? other;
     case payloadTypes.provisional: {
       const answer = payload.content["answer"];
       return {
@@ -104,11 +109,11 @@ export function toRunEvent(frame: Frame): RunEvent {
       return { type: "log", content: payload.content, frame };
     case payloadTypes.plan: {
       const plan = readPlan(payload.content);
-      return plan === null ? other : { type: "plan", plan, frame };
+      return plan === null ? null : { type: "plan", plan, frame };
     }
     case payloadTypes.windowUpdate: {
       const { window, left } = payload.content as unknown as WindowUpdateContent;
-      return isObject(window) ? { type: "window", window, ...(isObject(left) ? { left } : {}), frame } : other;
+      return isObject(window) ? { type: "window", window, ...(isObject(left) ? { left } : {}), frame } : null;
     }
     case payloadTypes.status:
       return { type: "status", status: payload.content as unknown as StatusContent, frame };
@@ -119,11 +124,11 @@ export function toRunEvent(frame: Frame): RunEvent {
         frame,
       };
     default:
-      return other;
+      return null;
   }
 }
 
-function partialEvent(content: PartialContent, sure: { confidence?: number }, frame: Frame): PartialEvent | null {
+function partialEvent(content: PartialContent, frame: Frame): PartialEvent | null {
   const { adapter, chunk, attempt, sample, text } = content as Partial<PartialContent>;
   if (typeof adapter !== "string") return null;
   return {
@@ -133,7 +138,6 @@ function partialEvent(content: PartialContent, sure: { confidence?: number }, fr
     chunk: typeof chunk === "number" ? chunk : 0,
     attempt: typeof attempt === "number" ? attempt : 0,
     text: typeof text === "string" ? text : "",
-    ...sure,
     frame,
   };
 }

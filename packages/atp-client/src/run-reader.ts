@@ -3,6 +3,14 @@ import type { RunEvent } from "./run-events.js";
 
 type Result = IteratorResult<RunEvent, undefined>;
 
+/** Who wants to know how far a reader is. */
+export interface ReaderHost {
+  /** The reader took the message of this number. @param isLast nothing else waits for it */
+  taken(seq: number, isLast: boolean): void;
+  /** Nobody reads any more. */
+  left(): void;
+}
+
 interface Waiter {
   readonly resolve: (result: Result) => void;
   readonly reject: (error: Error) => void;
@@ -14,18 +22,12 @@ const DONE: Result = { done: true, value: undefined };
 export class RunReader {
   readonly #queue = new EventQueue();
   readonly #waiters: Waiter[] = [];
-  readonly #taken: (seq: number) => void;
-  readonly #left: () => void;
+  readonly #host: ReaderHost;
   #reading: "not yet" | "yes" | "no more" = "not yet";
   #outcome: { readonly error: Error | null } | null = null;
 
-  /**
-   * @param taken the reader took the message of this number
-   * @param left nobody reads any more
-   */
-  constructor(taken: (seq: number) => void, left: () => void) {
-    this.#taken = taken;
-    this.#left = left;
+  constructor(host: ReaderHost) {
+    this.#host = host;
   }
 
   /** @throws TypeError when there was a reader before */
@@ -65,8 +67,8 @@ export class RunReader {
   #next(): Promise<Result> {
     const event = this.#queue.shift();
     if (event !== undefined) {
-      if ("frame" in event && event.frame.flags.every((flag) => flag === "MORE" || flag === "OPT"))
-        this.#taken(event.frame.msg_seq);
+      if ("frame" in event && isMessage(event.frame.flags))
+        this.#host.taken(event.frame.msg_seq, this.#queue.length === 0);
       return Promise.resolve({ done: false, value: event });
     }
     if (this.#outcome === null && this.#reading === "yes")
@@ -82,7 +84,12 @@ export class RunReader {
     if (this.#reading === "no more") return;
     this.#reading = "no more";
     this.#queue.clear();
-    this.#left();
+    this.#host.left();
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(DONE);
   }
+}
+
+/** Whether a frame of these flags has a number of its own. */
+function isMessage(flags: readonly string[]): boolean {
+  return flags.length === 0 || flags.every((flag) => flag === "MORE" || flag === "OPT");
 }

@@ -1,4 +1,4 @@
-import { createClientEndpoint, fragmentation, payloadTypes, utf8Length } from "atp-protocol";
+import { createClientEndpoint, fragmentation, payloadTypes } from "atp-protocol";
 import type {
   AtpError,
   Encoded,
@@ -11,6 +11,7 @@ import type {
   WelcomeContent,
 } from "atp-protocol";
 import { BufferedPoll } from "./buffered-poll.js";
+import { KEPT_EVENTS } from "./event-queue.js";
 import type { Line } from "./line.js";
 import type { Carrier, LiveRun } from "./live-run.js";
 import { readError, readResumed } from "./run-events.js";
@@ -19,6 +20,15 @@ import { endpointConfig, openingBytesBeforeWelcome, sizeOf } from "./session-hos
 import { Unjudged } from "./unjudged.js";
 import { Wire } from "./wire.js";
 import type { EventWithoutTime, SessionHost, SessionSettings } from "./session-host.js";
+
+/**
+ * What the reader of a run lets the router be ahead of it: half of what a run keeps for a slow reader, and the bytes that the
+ * protocol starts with. The protocol's own 64 messages would be acknowledged at every 32nd.
+ */
+const STREAM_CREDIT = { messages: KEPT_EVENTS / 2, bytes: 262_144 };
+/** What readers take at most before the endpoint is told, and for how long. */
+const MOST_TAKES = 128;
+const TAKEN_MS = 100;
 
 /**
  * The endpoint of one session, on one socket after the other. It performs the endpoint's effects and decides nothing about
@@ -32,7 +42,13 @@ export class Session implements Carrier {
   readonly #unjudged = new Unjudged();
   readonly #poll: BufferedPoll;
   readonly #inbox: EndpointEvent[] = [];
+  /** What readers took and the endpoint was not told yet. */
+  readonly #taken = new Map<LiveRun, number>();
+  #takes = 0;
+  #stopTaken: (() => void) | null = null;
   #stepping = false;
+  /** The running step put something on the socket. */
+  #sent = false;
   #opening: LiveRun | null = null;
   #line: Line | null = null;
   /** The socket that the session moves away from. */
@@ -107,37 +123,53 @@ export class Session implements Carrier {
   }
 
   open(run: LiveRun): void {
-    const { sessionId } = this.#settings;
-    this.#runs.set(this.#refOf(run), run);
+    const { sessionId, capabilities } = this.#settings;
+    run.ref = `${sessionId}/${run.streamId}`;
+    this.#runs.set(run.ref, run);
     run.carriedBy(this);
     // The HELLO has asked for it already.
     if (run.opening === null) return;
     this.#opening = run;
-    this.#step({ t: "stream.open", sessionId, streamId: run.streamId, ...run.opening });
+    const credit = capabilities.includes("credit") ? { credit: STREAM_CREDIT } : {};
+    this.#step({ t: "stream.open", sessionId, streamId: run.streamId, ...run.opening, ...credit });
     this.#opening = null;
   }
 
   cancel(run: LiveRun, reason: string | undefined): void {
-    this.#step({ t: "stream.cancel", stream: this.#refOf(run), ...(reason === undefined ? {} : { reason }) });
+    this.#step({ t: "stream.cancel", stream: run.ref, ...(reason === undefined ? {} : { reason }) });
   }
 
   control(run: LiveRun | null, payload: Payload): void {
-    this.#step({ t: "stream.control", stream: run === null ? null : this.#refOf(run), payload });
+    this.#step({ t: "stream.control", stream: run === null ? null : run.ref, payload });
   }
 
-  consumed(run: LiveRun, seq: number): void {
-    this.#step({ t: "stream.consumed", stream: this.#refOf(run), seq });
+  /** The endpoint is told when a reader has nothing more to take, and not at each message of a burst. */
+  consumed(run: LiveRun, seq: number, isLast: boolean): void {
+    if (isLast || ++this.#takes > MOST_TAKES) {
+      this.#takes = 0;
+      this.#taken.delete(run);
+      this.#step({ t: "stream.consumed", stream: run.ref, seq });
+      return;
+    }
+    this.#taken.set(run, seq);
+    // For a reader that stops in the middle of a burst.
+    this.#stopTaken ??= this.#settings.clock.after(TAKEN_MS, () => {
+      this.#stopTaken = null;
+      const taken = [...this.#taken];
+      this.#taken.clear();
+      for (const [one, last] of taken) this.#step({ t: "stream.consumed", stream: one.ref, seq: last });
+    });
   }
 
   feedback(run: LiveRun, feedback: Feedback): boolean {
     if (this.#over || this.#line === null || !this.#welcomed) return false;
     const message = { payload: { type: payloadTypes.feedback, content: feedback } };
-    this.#step({ t: "stream.send", stream: this.#refOf(run), message });
+    this.#step({ t: "stream.send", stream: run.ref, message });
     return true;
   }
 
   letGo(run: LiveRun): void {
-    this.#runs.delete(this.#refOf(run));
+    this.#runs.delete(run.ref);
   }
 
   /** The socket's own end. */
@@ -164,14 +196,9 @@ export class Session implements Carrier {
     this.#step({ t: "timer.fired" });
   }
 
-  #refOf(run: LiveRun): StreamRef {
-    return `${this.#settings.sessionId}/${run.streamId}`;
-  }
-
   // ---- the socket ----
 
-  receive(data: string | ArrayBuffer): void {
-    const bytes = typeof data === "string" ? utf8Length(data) : data.byteLength;
+  receive(data: string | ArrayBuffer, bytes: number): void {
     // The bound of a frame is for what a router reads (A3.3); a message may come whole (A6).
     const decoded = this.#wire.decode(data, { max_frame_bytes: this.#settings.limits.max_message_bytes });
     if (!decoded.ok) {
@@ -200,33 +227,42 @@ export class Session implements Carrier {
   /** Events that come while one is being handled wait for it: a user's listener may cancel from inside a message. */
   #step(event: EventWithoutTime): void {
     if (this.#over) return;
-    this.#inbox.push({ at: this.#settings.clock.now(), ...event });
-    if (this.#stepping) return;
+    const timed = event as EndpointEvent & { at: number };
+    timed.at = this.#settings.clock.now();
+    if (this.#stepping) {
+      this.#inbox.push(timed);
+      return;
+    }
     this.#stepping = true;
-    let sent = false;
+    this.#sent = false;
     try {
-      for (let next = this.#inbox.shift(); next !== undefined && !this.#over; next = this.#inbox.shift()) {
-        if (next.t === "socket.closed") this.#detached = false;
-        for (const effect of this.#endpoint.step(next)) {
-          sent ||= effect.t === "transmit";
-          this.#perform(effect);
-        }
-        if (next.t === "socket.closed" && !this.#moving) this.#closed(next.code, next.reason);
-      }
+      this.#handle(timed);
+      for (let next = this.#inbox.shift(); next !== undefined && !this.#over; next = this.#inbox.shift())
+        this.#handle(next);
     } finally {
       this.#stepping = false;
     }
     if (this.#over) return;
-    if (sent) this.#poll.look(this.#line);
+    if (this.#sent) this.#poll.look(this.#line);
     if (this.#detached && this.#runs.size === 0) {
       this.#finish();
       this.#host.expired(this);
     }
   }
 
+  #handle(event: EndpointEvent): void {
+    const { t } = event;
+    if (t === "socket.closed") this.#detached = false;
+    for (const effect of this.#endpoint.step(event)) this.#perform(effect);
+    if (t === "socket.closed" && !this.#moving) this.#closed(event.code, event.reason);
+  }
+
   #perform(effect: EndpointEffect): void {
     switch (effect.t) {
+      case "stream.message":
+        return this.#runs.get(effect.stream)?.message(effect.frame);
       case "transmit":
+        this.#sent = true;
         return this.#transmit(effect.data);
       case "timer":
         return this.#setTimer(effect.at);
@@ -238,8 +274,6 @@ export class Session implements Carrier {
         return this.#welcome(effect.content);
       case "stream.accepted":
         return this.#runs.get(effect.stream)?.accepted(effect.content);
-      case "stream.message":
-        return this.#runs.get(effect.stream)?.message(effect.frame);
       case "control":
         return this.#control(effect.stream, effect.frame);
       case "stream.attached":
@@ -303,7 +337,7 @@ export class Session implements Carrier {
     const run = error.code === "ETOOBIG" ? this.#unjudged.take(bytes) : undefined;
     if (run === undefined) return;
     // Unparsed, so the router has no stream to end: this side ends it.
-    this.#runs.delete(this.#refOf(run));
+    this.#runs.delete(run.ref);
     run.giveUp(error);
   }
 
@@ -338,6 +372,7 @@ export class Session implements Carrier {
     this.#over = true;
     this.#detached = false;
     this.#stopTimer();
+    this.#stopTaken?.();
     this.#poll.stop();
   }
 

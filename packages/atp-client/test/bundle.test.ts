@@ -68,9 +68,10 @@ describe("the client in a page", () => {
         return router.socket(url, protocols);
       }
     }
-    const { URL, setTimeout, clearTimeout, queueMicrotask, performance, crypto } = globalThis;
+    const { URL, TextEncoder, setTimeout, clearTimeout, queueMicrotask, performance, crypto } = globalThis;
     const page = vm.createContext({
       URL,
+      TextEncoder,
       setTimeout,
       clearTimeout,
       queueMicrotask,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AtpError, createClient, isAtpError, isAtpLocalError } from "../src/index.js";
-import type { AtpClient, ClientOptions, RunEvent } from "../src/index.js";
+import type { AtpClient, ClientOptions, Frame, RunEvent } from "../src/index.js";
 import { bill, MemoryRouter } from "./support/memory-router.js";
 import type { Script, ServedStream } from "./support/memory-router.js";
 import { settle, VirtualClock } from "./support/virtual-clock.js";
@@ -217,9 +217,10 @@ describe("with the capability credit", () => {
     for (let i = 0; i < 1_000; i++) held.streams[0]?.partial("a", i, `${i};`);
     held.streams[0]?.finish("done");
     await clock.advance(2_000);
-    // The initial credit is 64 messages: the rest waits at the router, merged.
-    expect((run.text.get("a") ?? "").split(";").length - 1).toBe(64);
-    expect(router.last.received.filter(({ credit }) => credit !== undefined)).toEqual([]);
+    // A run's SYN grants 512 messages: the rest waits at the router, merged.
+    expect((run.text.get("a") ?? "").split(";").length - 1).toBe(512);
+    const isGrant = ({ credit, flags }: Frame): boolean => credit !== undefined && flags[0] === "ACK";
+    expect(router.last.received.filter(isGrant)).toEqual([]);
     let text = "";
     for (let next = await reader.next(); next.done !== true; next = await reader.next()) {
       if (next.value.type === "partial") text += next.value.text;
@@ -227,7 +228,7 @@ describe("with the capability credit", () => {
     }
     expect(text).toBe(Array.from({ length: 1_000 }, (_, i) => `${i};`).join(""));
     expect((await run.final()).answer).toBe("done");
-    expect(router.last.received.some(({ credit }) => credit !== undefined)).toBe(true);
+    expect(router.last.received.some(isGrant)).toBe(true);
   });
 
   it("a run that nobody reads takes all that comes", async () => {

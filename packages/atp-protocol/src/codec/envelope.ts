@@ -25,7 +25,18 @@ export function isObject(value: unknown): value is Bag {
 
 /** A session or stream id (A3). */
 export function isId(value: unknown): value is string {
-  return isString(value) && idPattern.test(value);
+  return isString(value) && (value === lastId || value === lastButOne || isNewId(value));
+}
+
+/** Ids come again and again: those of the newest frame need no second look. */
+let lastId = "0";
+let lastButOne = lastId;
+
+function isNewId(id: string): boolean {
+  if (!idPattern.test(id)) return false;
+  lastButOne = lastId;
+  lastId = id;
+  return true;
 }
 
 /** An array of strings only. */

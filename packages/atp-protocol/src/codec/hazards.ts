@@ -9,10 +9,13 @@ const LONE = "a lone surrogate";
 
 /** Whether the text has more opening brackets than the allowed depth, in strings or not: most texts need no closer look. */
 function hasManyContainers(text: string): boolean {
-  let count = 0;
-  for (const open of "{[")
-    for (let i = text.indexOf(open); i >= 0; i = text.indexOf(open, i + 1)) if (++count > MAX_DEPTH) return true;
-  return false;
+  return countUpTo(text, "[", countUpTo(text, "{", 0)) > MAX_DEPTH;
+}
+
+function countUpTo(text: string, open: string, before: number): number {
+  let count = before;
+  for (let i = text.indexOf(open); i >= 0 && count <= MAX_DEPTH; i = text.indexOf(open, i + 1)) count++;
+  return count;
 }
 
 /**
@@ -47,10 +50,8 @@ function hasLoneSurrogate(text: string): boolean {
   return false;
 }
 
-/** Whether the text may hold a forbidden key, escaped or not, so that its values must be walked. Honest texts rarely do. */
-function mayHideKey(text: string): boolean {
-  return text.includes("proto") || text.includes("constructor") || text.includes("\\u00");
-}
+/** What a text with a forbidden key holds, escaped or not, so that its values must be walked. Honest texts rarely do. */
+const keyTraces = /proto|constructor|\\u00/;
 
 /**
  * What A3.3 forbids in a text that was parsed to `value`, nesting aside.
@@ -58,7 +59,7 @@ function mayHideKey(text: string): boolean {
  */
 export function hazardOf(text: string, value: unknown, place: Place = Place.Frame): string | null {
   if (hasLoneSurrogate(text)) return LONE;
-  return mayHideKey(text) ? forbiddenKey(value, place) : null;
+  return keyTraces.test(text) ? forbiddenKey(value, place) : null;
 }
 
 function forbiddenKey(value: unknown, place: Place): string | null {

@@ -28,7 +28,7 @@ export function decodeFrame(text: string, limits: DecodeLimits): Decoded {
     if (bytes > limits.max_frame_bytes) return no(tooBig(bytes, limits.max_frame_bytes));
   }
   // What begins no object is not worth parsing: a text of many little arrays takes long.
-  if (!/^\s*{/.test(text)) return no(refuse(null, "A3", "a frame is a JSON object"));
+  if (text.charCodeAt(0) !== 0x7b && !/^\s*{/.test(text)) return no(refuse(null, "A3", "a frame is a JSON object"));
   const tooDeep = beforeTooDeep(text);
   let frame: unknown;
   try {

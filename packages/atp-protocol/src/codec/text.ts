@@ -1,9 +1,12 @@
 /** Matches a surrogate without its partner: with the flag `u` a whole pair is one code point and does not match. */
 const loneSurrogate = /\p{Surrogate}/u;
 
+/** The engine's own answer, where it has one: it knows without a look that a text of Latin letters holds no surrogate. */
+const native = (String.prototype as { readonly isWellFormed?: () => boolean }).isWellFormed;
+
 /** True when every surrogate of the text has its partner, so that the text has a UTF-8 form (A3.3). */
 export function isWellFormed(text: string): boolean {
-  return !loneSurrogate.test(text);
+  return native === undefined ? !loneSurrogate.test(text) : native.call(text);
 }
 
 /** Bytes of the text in UTF-8; a lone surrogate counts as U+FFFD, which is what an encoder writes for it. */

@@ -7,7 +7,7 @@ import { readWelcome, readWindowUpdate } from "./contents.js";
 import { noteUnread } from "./credit.js";
 import { errorOf } from "./failure.js";
 import { armLiveness, sendHeartbeat } from "./liveness.js";
-import { close, connectionFrame, sendFrame, wakeAll } from "./outbox.js";
+import { close, connectionFrame, emit, sendFrame, wakeAll } from "./outbox.js";
 import { onAck } from "./replay.js";
 import { onNewEpoch, onResumed } from "./resume-client.js";
 import { refOf, sharedCapabilities, type State, type Stream } from "./state.js";
@@ -33,7 +33,7 @@ export function onRouterFrame(s: State, frame: Frame, bytes: number): void {
     onConnectionFrame(s, frame, bits);
     return;
   }
-  const stream = s.streams.get(refOf(frame.session_id, frame.stream_id));
+  const stream = streamOf(s, frame);
   // A frame for an unknown or ended stream is ignored (A5.3).
   if (stream === undefined) return;
   if (frame.ack !== undefined) onAck(stream, frame.ack);
@@ -42,6 +42,15 @@ export function onRouterFrame(s: State, frame: Frame, bytes: number): void {
     if ((bits & SYN) !== 0) onAccept(s, stream, frame);
   } else if ((bits & CTRL) !== 0) onControl(s, stream, frame);
   else if ((bits & (SYN | HB)) === 0) onNumbered(s, stream, frame, bits, bytes);
+}
+
+/** The frame's stream. Mostly it is that of the frame before, whose name need not be made anew. */
+function streamOf(s: State, { session_id, stream_id }: Frame): Stream | undefined {
+  const last = s.last;
+  const isSame = last !== null && last.streamId === stream_id && last.sessionId === session_id;
+  const stream = s.streams.get(isSame ? last.ref : refOf(session_id, stream_id));
+  s.last = stream ?? null;
+  return stream;
 }
 
 function onConnectionFrame(s: State, frame: Frame, bits: number): void {
@@ -153,7 +162,7 @@ function onMessage(s: State, stream: Stream, frame: Frame, bits: number, bytes: 
     return;
   }
   noteUnread(s, stream, frame.msg_seq, bytes);
-  if (messageTypes.includes(typeOf(frame))) s.fx.push({ t: "stream.message", stream: stream.ref, frame });
+  if (messageTypes.includes(typeOf(frame))) emit(s, { t: "stream.message", stream: stream.ref, frame });
   // Its number counts; with OPT it is no error (A3.7).
   else if ((bits & OPT) === 0) violate(s, stream, "A3.7", `${frame.payload?.type ?? ""} is no message of a router`);
 }

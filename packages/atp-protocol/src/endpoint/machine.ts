@@ -1,3 +1,4 @@
+import type { Frame } from "../frame/frame.js";
 import { onConsumed } from "./credit.js";
 import { onClosed } from "./detach.js";
 import { close } from "./outbox.js";
@@ -15,7 +16,9 @@ export function createMachine(s: State): ClientEndpoint {
     step(event) {
       // Whole milliseconds are kept in their place; a fraction is an object of its own, and a session remembers ten moments.
       s.at = Math.floor(event.at);
-      if (!s.role.command(s, event)) handle(s, event);
+      // What comes most often is not first compared with all else.
+      if (event.t === "socket.frame") onFrame(s, event.frame, event.bytes);
+      else if (!s.role.command(s, event)) handle(s, event);
       if (s.waiting.length > 0 || s.controls.length > 0) flush(s);
       s.role.after?.(s);
       if (s.fx.length === 0) return NOTHING;
@@ -27,16 +30,18 @@ export function createMachine(s: State): ClientEndpoint {
   };
 }
 
+const isLive = (s: State): boolean => s.phase !== "idle" && s.phase !== "closing";
+
+function onFrame(s: State, frame: Frame, bytes: number): void {
+  s.lastHeardAt = s.at;
+  if (isLive(s)) s.role.frame(s, frame, bytes);
+}
+
 function handle(s: State, event: EndpointEvent): void {
   const stream = "stream" in event && event.stream !== null ? s.streams.get(event.stream) : undefined;
-  const isLive = s.phase !== "idle" && s.phase !== "closing";
   switch (event.t) {
     case "stream.send":
       if (stream?.ended === false) send(s, stream, [], event.message.payload);
-      return;
-    case "socket.frame":
-      s.lastHeardAt = s.at;
-      if (isLive) s.role.frame(s, event.frame, event.bytes);
       return;
     case "socket.buffered":
       onBuffered(s, event.bytes);
@@ -46,7 +51,7 @@ function handle(s: State, event: EndpointEvent): void {
       return;
     case "socket.refused":
       s.lastHeardAt = s.at;
-      if (isLive) s.role.refused(s, event.refusal);
+      if (isLive(s)) s.role.refused(s, event.refusal);
       return;
     case "socket.opened":
       if (s.phase !== "idle") return;

@@ -1,7 +1,7 @@
 import { CONNECTION_STREAM, type Frame, type Payload } from "../frame/frame.js";
 import type { State, Stream } from "./state.js";
 import { arm } from "./timer.js";
-import type { Encoded } from "./types.js";
+import type { Encoded, EndpointEffect } from "./types.js";
 
 /** Milliseconds without any drain, or any credit, after which a reader is too slow (A8.3, A8.4). */
 export const STALL_MS = 30_000;
@@ -27,8 +27,11 @@ export function put(s: State, frame: Frame): number {
 export function transmit(s: State, data: Encoded, bytes: number): void {
   s.buffered += bytes;
   s.lastSentAt = s.at;
-  const effect = { t: "transmit", data } as const;
-  // Most steps have this one effect: a first push would make room for seventeen.
+  emit(s, { t: "transmit", data });
+}
+
+/** Adds the effect that a busy stream has in each step, mostly alone: a first push would make room for seventeen. */
+export function emit(s: State, effect: EndpointEffect): void {
   if (s.fx.length === 0) s.fx = [effect];
   else s.fx.push(effect);
 }

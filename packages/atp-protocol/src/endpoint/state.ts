@@ -135,6 +135,8 @@ export interface State {
   limits: WireLimits;
   capabilities: Capabilities;
   readonly streams: Map<StreamRef, Stream>;
+  /** Client: the stream of the newest frame. */
+  last: Stream | null;
   windowNumbers: Map<string, number> | null;
   /** Frames of no stream of ours that wait for the socket. */
   controls: Frame[];
@@ -188,6 +190,7 @@ export function createState(config: EndpointConfig, role: RolePart, fragmentatio
     limits,
     capabilities: NONE,
     streams: new Map(),
+    last: null,
     windowNumbers: null,
     controls: [],
     waiting: [],
