@@ -17,6 +17,7 @@ import type { Carrier, LiveRun } from "./live-run.js";
 import { readError, readResumed } from "./run-events.js";
 import type { Feedback } from "./run.js";
 import { endpointConfig, openingBytesBeforeWelcome, sizeOf } from "./session-host.js";
+import { Taken } from "./taken.js";
 import { Unjudged } from "./unjudged.js";
 import { Wire } from "./wire.js";
 import type { EventWithoutTime, SessionHost, SessionSettings } from "./session-host.js";
@@ -26,9 +27,6 @@ import type { EventWithoutTime, SessionHost, SessionSettings } from "./session-h
  * protocol starts with. The protocol's own 64 messages would be acknowledged at every 32nd.
  */
 const STREAM_CREDIT = { messages: KEPT_EVENTS / 2, bytes: 262_144 };
-/** What readers take at most before the endpoint is told, and for how long. */
-const MOST_TAKES = 128;
-const TAKEN_MS = 100;
 
 /**
  * The endpoint of one session, on one socket after the other. It performs the endpoint's effects and decides nothing about
@@ -42,10 +40,7 @@ export class Session implements Carrier {
   readonly #unjudged = new Unjudged();
   readonly #poll: BufferedPoll;
   readonly #inbox: EndpointEvent[] = [];
-  /** What readers took and the endpoint was not told yet. */
-  readonly #taken = new Map<LiveRun, number>();
-  #takes = 0;
-  #stopTaken: (() => void) | null = null;
+  readonly #taken: Taken;
   #stepping = false;
   /** The running step put something on the socket. */
   #sent = false;
@@ -70,6 +65,9 @@ export class Session implements Carrier {
     this.#wire = new Wire(settings.codecs);
     this.#poll = new BufferedPoll(settings.clock, (bytes) => {
       this.#step({ t: "socket.buffered", bytes });
+    });
+    this.#taken = new Taken(settings.clock, (run, seq) => {
+      this.#step({ t: "stream.consumed", stream: run.ref, seq });
     });
     const config = endpointConfig(
       settings,
@@ -143,22 +141,8 @@ export class Session implements Carrier {
     this.#step({ t: "stream.control", stream: run === null ? null : run.ref, payload });
   }
 
-  /** The endpoint is told when a reader has nothing more to take, and not at each message of a burst. */
   consumed(run: LiveRun, seq: number, isLast: boolean): void {
-    if (isLast || ++this.#takes > MOST_TAKES) {
-      this.#takes = 0;
-      this.#taken.delete(run);
-      this.#step({ t: "stream.consumed", stream: run.ref, seq });
-      return;
-    }
-    this.#taken.set(run, seq);
-    // For a reader that stops in the middle of a burst.
-    this.#stopTaken ??= this.#settings.clock.after(TAKEN_MS, () => {
-      this.#stopTaken = null;
-      const taken = [...this.#taken];
-      this.#taken.clear();
-      for (const [one, last] of taken) this.#step({ t: "stream.consumed", stream: one.ref, seq: last });
-    });
+    this.#taken.take(run, seq, isLast);
   }
 
   feedback(run: LiveRun, feedback: Feedback): boolean {
@@ -372,7 +356,7 @@ export class Session implements Carrier {
     this.#over = true;
     this.#detached = false;
     this.#stopTimer();
-    this.#stopTaken?.();
+    this.#taken.stop();
     this.#poll.stop();
   }
 
