@@ -10,8 +10,9 @@ import { maskFrame } from "./masking.js";
 import { askToken, mayFollow } from "./options.js";
 import type { Settings } from "./options.js";
 import { readError } from "./run-events.js";
-import { offered, Session } from "./session.js";
+import { Session } from "./session.js";
 import { WaitingRuns } from "./waiting-runs.js";
+import { offered } from "./wire.js";
 import type { Down, SessionHost, SessionSettings } from "./session-host.js";
 
 /** Close codes 45xx are answered by so many tries (A12). */

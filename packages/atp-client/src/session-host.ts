@@ -9,7 +9,8 @@ import type {
   WelcomeContent,
   WireLimits,
 } from "atp-protocol";
-import type { LiveRun } from "./live-run.js";
+import { KEPT_EVENTS } from "./event-queue.js";
+import type { LiveRun, Opening } from "./live-run.js";
 import type { ClientClock, ClientLogger, WireCodec } from "./ports.js";
 import type { Session } from "./session.js";
 
@@ -91,6 +92,12 @@ export function endpointConfig(
   return { role: "client", limits, capabilities, encode, sizeOf, hello };
 }
 
+/**
+ * What the reader of a run lets the router be ahead of it: half of what a run keeps for a slow reader, and the bytes that the
+ * protocol starts with. The protocol's own 64 messages would be acknowledged at every 32nd.
+ */
+const STREAM_CREDIT = { messages: KEPT_EVENTS / 2, bytes: 262_144 };
+
 /** An event of the endpoint; its time is added when it happens. */
 export type EventWithoutTime = EndpointEvent extends infer E
   ? E extends { readonly t: string }
@@ -101,6 +108,16 @@ export type EventWithoutTime = EndpointEvent extends infer E
 const encoder = new TextEncoder();
 /** Most frames fit: three bytes for each of their units. */
 const scratch = new Uint8Array(12_288);
+
+/** Opens a run's stream. */
+export function openingEvent(
+  { sessionId, capabilities }: SessionSettings,
+  streamId: string,
+  opening: Opening,
+): EventWithoutTime {
+  const credit = capabilities.includes("credit") ? { credit: STREAM_CREDIT } : {};
+  return { t: "stream.open", sessionId, streamId, ...opening, ...credit };
+}
 
 /** Bytes on the wire. */
 export function sizeOf(data: Encoded | ArrayBuffer): number {

@@ -11,22 +11,15 @@ import type {
   WelcomeContent,
 } from "atp-protocol";
 import { BufferedPoll } from "./buffered-poll.js";
-import { KEPT_EVENTS } from "./event-queue.js";
 import type { Line } from "./line.js";
 import type { Carrier, LiveRun } from "./live-run.js";
 import { readError, readResumed } from "./run-events.js";
 import type { Feedback } from "./run.js";
-import { endpointConfig, openingBytesBeforeWelcome, sizeOf } from "./session-host.js";
+import { endpointConfig, openingBytesBeforeWelcome, openingEvent, sizeOf } from "./session-host.js";
 import { Taken } from "./taken.js";
 import { Unjudged } from "./unjudged.js";
 import { Wire } from "./wire.js";
 import type { EventWithoutTime, SessionHost, SessionSettings } from "./session-host.js";
-
-/**
- * What the reader of a run lets the router be ahead of it: half of what a run keeps for a slow reader, and the bytes that the
- * protocol starts with. The protocol's own 64 messages would be acknowledged at every 32nd.
- */
-const STREAM_CREDIT = { messages: KEPT_EVENTS / 2, bytes: 262_144 };
 
 /**
  * The endpoint of one session, on one socket after the other. It performs the endpoint's effects and decides nothing about
@@ -107,8 +100,7 @@ export class Session implements Carrier {
     this.#line = line;
     this.#wire.choose(line.protocol);
     this.#token = token;
-    this.#detached = false;
-    this.#welcomed = false;
+    this.#detached = this.#welcomed = false;
     this.#error = null;
     this.#step({ t: "socket.opened", subprotocol: line.protocol });
   }
@@ -121,15 +113,13 @@ export class Session implements Carrier {
   }
 
   open(run: LiveRun): void {
-    const { sessionId, capabilities } = this.#settings;
-    run.ref = `${sessionId}/${run.streamId}`;
+    run.ref = `${this.#settings.sessionId}/${run.streamId}`;
     this.#runs.set(run.ref, run);
     run.carriedBy(this);
     // The HELLO has asked for it already.
     if (run.opening === null) return;
     this.#opening = run;
-    const credit = capabilities.includes("credit") ? { credit: STREAM_CREDIT } : {};
-    this.#step({ t: "stream.open", sessionId, streamId: run.streamId, ...run.opening, ...credit });
+    this.#step(openingEvent(this.#settings, run.streamId, run.opening));
     this.#opening = null;
   }
 
@@ -295,8 +285,7 @@ export class Session implements Carrier {
   }
 
   #welcome(content: WelcomeContent): void {
-    this.#welcomed = true;
-    this.#everWelcomed = true;
+    this.#welcomed = this.#everWelcomed = true;
     this.#leaveOlder();
     this.#host.welcomed(this, content);
   }
@@ -370,9 +359,4 @@ export class Session implements Carrier {
     run.uncarried();
     this.#host.returned(run);
   }
-}
-
-/** What the next socket offers: what the session speaks already, or all there is. */
-export function offered({ codecs }: Pick<SessionSettings, "codecs">, session: Session | null): readonly string[] {
-  return session?.subprotocols ?? new Wire(codecs).subprotocols;
 }

@@ -38,3 +38,11 @@ export class Wire {
     return this.#chosen ?? (this.#codecs.at(-1) as WireCodec);
   }
 }
+
+/** What the next socket offers: what the session speaks already, or all there is. */
+export function offered(
+  { codecs }: { readonly codecs: readonly WireCodec[] },
+  session: { readonly subprotocols: readonly string[] } | null,
+): readonly string[] {
+  return session?.subprotocols ?? new Wire(codecs).subprotocols;
+}
