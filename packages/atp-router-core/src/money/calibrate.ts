@@ -1,4 +1,6 @@
 import type { Estimate, Usage } from "../model/index.js";
+import { newTail, roomy, seeTail } from "./tail.js";
+import type { Tail } from "./tail.js";
 
 /** How fast what was seen is forgotten: the weight of a call after one more. About the last fifty calls count. */
 const DISCOUNT = 0.98;
@@ -99,6 +101,7 @@ function expectedAbove(x: number, { mean, variance: seen }: { mean: number; vari
 export function createCalibrator(): Calibrator {
   const tasks = new Map<string, Track>();
   const adapters = new Map<string, Track>();
+  const tails = new Map<string, Tail>();
   const keyOf = (adapter: string, taskType: string): string => `${adapter}\n${taskType}`;
 
   function trackOf(tracks: Map<string, Track>, key: string): Track {
@@ -112,6 +115,12 @@ export function createCalibrator(): Calibrator {
       tracks.set(key, track);
     }
     return track;
+  }
+
+  function tailOf(adapter: string): Tail {
+    const tail = tails.get(adapter) ?? newTail();
+    tails.set(adapter, tail);
+    return tail;
   }
 
   /** Mean and variance of the log ratio: own and prior mixed by trust; a mixture's variance has the difference of the means in it. */
@@ -144,10 +153,11 @@ export function createCalibrator(): Calibrator {
         if (cut && x < known[d].mean) continue;
         const counted = cut ? expectedAbove(x, known[d]) : x;
         for (const track of tracks) add(track[d], counted);
+        if (d === "outTokens") seeTail(tailOf(adapter), counted);
       }
     },
     correct(adapter, taskType, estimate) {
-      if (!adapters.has(adapter)) return estimate;
+      if (!adapters.has(adapter)) return roomy(estimate, estimate, undefined);
       const known = beliefs(adapter, taskType);
       const scaled = (value: number, d: Measured): number =>
         Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.ceil((value + 1) * Math.exp(known[d].mean) - 1 - 1e-9)));
@@ -171,7 +181,7 @@ export function createCalibrator(): Calibrator {
       };
       const { p95Tokens = 0, p95UsdMicros = 0 } = estimate;
       const output = Math.max(0, p95Tokens - estimate.inTokens);
-      return {
+      const corrected = {
         ...estimate,
         inTokens,
         outTokens,
@@ -181,6 +191,7 @@ export function createCalibrator(): Calibrator {
         p95Tokens: inTokens + p95("outTokens", outTokens, estimate.outTokens, estimate.varianceTokens, output),
         p95UsdMicros: p95("usdMicros", usdMicros, estimate.usdMicros, estimate.varianceUsd, p95UsdMicros),
       };
+      return roomy(estimate, corrected, tails.get(adapter));
     },
     correction(adapter, taskType) {
       const known = beliefs(adapter, taskType);
@@ -197,6 +208,7 @@ export function createCalibrator(): Calibrator {
     },
     forget(adapter) {
       adapters.delete(adapter);
+      tails.delete(adapter);
       for (const key of tasks.keys()) if (key.startsWith(`${adapter}\n`)) tasks.delete(key);
     },
   };

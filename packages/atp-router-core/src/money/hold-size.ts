@@ -10,6 +10,9 @@ export const UNQUOTED_OUTPUT_TOKENS = 256;
 /** Standard deviations above the mean that a lane's hold covers when the adapter gives no 95th percentile (A7.2). */
 const guardBand: Readonly<Record<Lane, number>> = { gold: 2, silver: 1, bronze: 0.5 };
 
+/** A hold where there is room is at most this share of what is left. */
+const ROOMY_SHARE = 1 / 32;
+
 /** What a call would need. */
 export interface HoldSizeInput {
   readonly estimate: Estimate;
@@ -62,7 +65,11 @@ export function sizeHold(input: HoldSizeInput): HoldSize {
   const asked = Math.min(input.askedOutputTokens ?? Infinity, (input.contextTokens ?? Infinity) - inTokens);
   // A client that wants less than a useful answer gets what it wants.
   const least = Math.max(0, Math.min(input.minUsefulTokens ?? MIN_USEFUL_TOKENS, asked));
-  const want = Math.max(least, Math.min(asked, wantedTokens(estimate, k) - inTokens));
+  const wanted = Math.max(least, Math.min(asked, wantedTokens(estimate, k) - inTokens));
+  const most = Math.min(asked, (estimate.roomyTokens ?? 0) - inTokens);
+  const share = (of: number | undefined): number => (of ?? Infinity) * ROOMY_SHARE;
+  const roomy = Math.floor(Math.min(share(left.tokens) - inTokens, tariff.affordable(share(left.usdMicros))));
+  const want = Math.max(wanted, Math.min(most, roomy));
   const byTokens = (left.tokens ?? Infinity) - inTokens;
   if (byTokens < least) return { ok: false, dimension: "tokens", asked: inTokens + least };
   const leftUsd = left.usdMicros ?? Infinity;

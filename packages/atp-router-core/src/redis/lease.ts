@@ -90,15 +90,15 @@ export function createLease({ scope, shared, clock, share, idleMs, ageMs, name, 
     return false;
   }
 
-  /** A chunk that has room for a hold: as large as the budget allows, then as large as the hold alone. */
-  async function fetchChunk(amounts: Amounts, ttlMs: Ms): Promise<ReserveResult> {
+  /** Holds inside a new chunk: as large as the budget allows, then as large as the hold alone. */
+  async function fetchChunk(hold: string, amounts: Amounts, ttlMs: Ms): Promise<ReserveResult> {
     const balance = await shared.read(scope.key);
     const wanted = chunkSize(amounts, balance, scope.limits, share);
-    const large = await reserveChunk(wanted, ttlMs);
-    return large.ok || same(wanted, amounts) ? large : reserveChunk(amounts, ttlMs);
+    const large = await holdInChunk(wanted, hold, amounts, ttlMs);
+    return large.ok || same(wanted, amounts) ? large : holdInChunk(amounts, hold, amounts, ttlMs);
   }
 
-  async function reserveChunk(size: Amounts, ttlMs: Ms): Promise<ReserveResult> {
+  async function holdInChunk(size: Amounts, hold: string, amounts: Amounts, ttlMs: Ms): Promise<ReserveResult> {
     const id = `${name}:${nth++}`;
     const lifeMs = ttlMs + ageMs;
     const bornAt = clock.now();
@@ -108,7 +108,7 @@ export function createLease({ scope, shared, clock, share, idleMs, ageMs, name, 
       throw error;
     });
     if (!result.ok) return result;
-    chunks.add({
+    const chunk: Chunk = {
       id,
       left: size,
       posted: { tokens: 0, usdMicros: 0 },
@@ -120,7 +120,10 @@ export function createLease({ scope, shared, clock, share, idleMs, ageMs, name, 
       dispatched: false,
       retired: false,
       grown: 0,
-    });
+    };
+    chunks.add(chunk);
+    // At once: a chunk that nobody holds inside of may be asked back before its caller's next turn, and so on for ever.
+    take(chunk, hold, amounts);
     look();
     return result;
   }
@@ -183,18 +186,18 @@ export function createLease({ scope, shared, clock, share, idleMs, ageMs, name, 
           await fetching.catch(() => undefined);
           continue;
         }
-        fetching = fetchChunk(amounts, ttlMs).finally(() => (fetching = undefined));
-        const result = await fetching;
-        if (!result.ok) return result;
+        fetching = fetchChunk(hold, amounts, ttlMs).finally(() => (fetching = undefined));
+        return fetching;
       }
     },
     async extend(hold, more) {
       const chunk = chunkOf.get(hold);
       if (chunk === undefined) return granted;
       if (!fits(chunk.left, more)) {
-        const result = await shared.extend(chunk.id, ++chunk.grown, more);
+        const lacking = beyond(more, chunk.left);
+        const result = await shared.extend(chunk.id, ++chunk.grown, lacking);
         if (!result.ok) return result;
-        chunk.left = plus(chunk.left, more);
+        chunk.left = plus(chunk.left, lacking);
       }
       take(chunk, hold, more);
       return granted;
@@ -248,6 +251,13 @@ function chunkSize(amounts: Amounts, balance: ScopeBalance | undefined, limits: 
 
 function fits(left: Amounts, asked: Amounts): boolean {
   return dimensions.every((dimension) => asked[dimension] === 0 || asked[dimension] <= left[dimension]);
+}
+
+/** What of `asked` is not left. */
+function beyond(asked: Amounts, left: Amounts): Amounts {
+  const lacks = (dimension: (typeof dimensions)[number]): number =>
+    asked[dimension] === 0 ? 0 : Math.max(0, asked[dimension] - left[dimension]);
+  return { parallel: lacks("parallel"), tokens: lacks("tokens"), usdMicros: lacks("usdMicros") };
 }
 
 function same(a: Amounts, b: Amounts): boolean {

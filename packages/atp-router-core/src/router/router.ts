@@ -11,7 +11,7 @@ import { createOverloadDesk } from "./overload-desk.js";
 import type { OverloadConfig, OverloadDesk } from "./overload-desk.js";
 import { openStream, stepStream } from "../stream/index.js";
 import type { RouterOwn, StreamEffect, StreamEvent, StreamKey, StreamOpening, StreamState } from "../stream/index.js";
-import { ticketId, waits } from "./tickets.js";
+import { runsShort, ticketId, waits } from "./tickets.js";
 import type { LegTicket } from "./tickets.js";
 import { createTailsDesk } from "./tails-desk.js";
 
@@ -122,7 +122,8 @@ export function createRouterMachine(config: {
         statuses(registry.healthFailed(event.adapter, event.failure, event.at), out);
         break;
       case "money.room":
-        for (const key of [...waiting]) toStream({ t: "money.room", at: event.at, key }, out);
+        // What runs comes before what has not begun: an answer that is cut was paid for in vain.
+        for (const key of runningFirst()) toStream({ t: "money.room", at: event.at, key }, out);
         break;
       case "feedback":
         judged(event.key, learning?.feedback(event.key, event.word), out);
@@ -169,6 +170,14 @@ export function createRouterMachine(config: {
     const rating = registry.ratingOf(event.adapter);
     const estimate = rating === 1 ? corrected : { ...corrected, confidence: corrected.confidence * rating };
     return estimate === quoted ? event : { ...event, result: { estimate }, quoted };
+  }
+
+  /** The streams that wait for money, those with a call that runs short before the others. */
+  function runningFirst(): readonly StreamKey[] {
+    const first: StreamKey[] = [];
+    const then: StreamKey[] = [];
+    for (const key of waiting) (streams.get(key)?.legs.some(runsShort) === true ? first : then).push(key);
+    return [...first, ...then];
   }
 
   function watchWaiting(stream: StreamState): void {

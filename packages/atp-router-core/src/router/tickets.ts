@@ -8,8 +8,13 @@ export interface LegTicket extends Ticket {
 }
 
 /** A hold or an extension that something freed may let through. */
-export function waits({ phase, extension }: StreamState["legs"][number]): boolean {
-  return phase === "waiting" || (phase === "running" && extension === "refused");
+export function waits(leg: StreamState["legs"][number]): boolean {
+  return leg.phase === "waiting" || runsShort(leg);
+}
+
+/** A call that runs, and whose extension was refused. */
+export function runsShort({ phase, extension }: StreamState["legs"][number]): boolean {
+  return phase === "running" && extension === "refused";
 }
 
 /** The name of a call in the lanes. */

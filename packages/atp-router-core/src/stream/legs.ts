@@ -1,6 +1,7 @@
 import { payloadTypes } from "atp-protocol";
 import type { Payload } from "atp-protocol";
 import type { Chunk, Limits, Ms, PlannedCall } from "../model/index.js";
+import { newMeter } from "../money/index.js";
 import type { StreamEffect } from "./events.js";
 import { cover, meter } from "./settlement.js";
 import type { Coverage } from "./settlement.js";
@@ -53,9 +54,7 @@ function newLeg(s: StreamState, call: PlannedCall, at: Ms, why: Reason): Leg {
     inTokens: 0,
     outTokens: 0,
     usdMicros: 0,
-    recentTokens: 0,
-    olderTokens: 0,
-    recentSince: at,
+    recent: newMeter(at),
     chunks: 0,
     // A call to an adapter that was asked before has that one's slot, and voids its text (A4.2).
     attempt: continues?.attempt ?? (last === undefined ? 0 : last.cut ? last.attempt : last.attempt + 1),
@@ -158,7 +157,6 @@ export function enqueue(s: StreamState, leg: Leg, at: Ms, out: Out): void {
 export function start(s: StreamState, leg: Leg, waitedMs: Ms, at: Ms, out: Out): void {
   leg.phase = "running";
   leg.startedAt = at;
-  leg.recentSince = at;
   s.queueMs = Math.max(s.queueMs, waitedMs);
   out.push({
     key: s.key,
@@ -233,7 +231,7 @@ export function chunked(s: StreamState, leg: Leg, chunk: Chunk, at: Ms, out: Out
     s.heldCharacters += chunk.text?.length ?? 0;
     for (const other of s.legs) withdraw(s, other, out);
   } else replenish(s, leg, out);
-  return cover(s, leg, out);
+  return cover(s, leg, at, out);
 }
 
 function partialContent(leg: Leg): Record<string, unknown> {

@@ -1,25 +1,16 @@
-import { topUp } from "../money/index.js";
+import { meterOutput, slackOf, topUp } from "../money/index.js";
 import type { AdapterFinal, Amounts, Failure, Limits, Ms, Usage } from "../model/index.js";
 import type { StreamEffect } from "./events.js";
 import type { Leg, StreamState } from "./state.js";
 
 type Out = StreamEffect[];
 
-/** Output that may be on its way when a call is cancelled: at least this many tokens (A7.2). */
-const SLACK_TOKENS = 16;
-const SLACK_WINDOW_MS = 250;
-
 /** Counts what a piece of the answer used. */
 export function meter(leg: Leg, usage: Usage, at: Ms): void {
   leg.inTokens += usage.inTokens;
   leg.outTokens += usage.outTokens;
   leg.usdMicros += usage.usdMicros;
-  if (at - leg.recentSince > SLACK_WINDOW_MS) {
-    leg.olderTokens = leg.recentTokens;
-    leg.recentTokens = 0;
-    leg.recentSince = at;
-  }
-  leg.recentTokens += usage.outTokens;
+  meterOutput(leg.recent, usage.outTokens, at);
 }
 
 /** Whether a hold covers its call: `over` when the call is to be cut now. */
@@ -29,9 +20,9 @@ export type Coverage = "covered" | "over";
  * Sees that the hold covers what the call uses. A call of an adapter that cancels cleanly is topped up ahead of its use, and cut when
  * that is refused; any other was sent with a clip that its hold covers, so only an adapter that bills beyond it runs past.
  */
-export function cover(s: StreamState, leg: Leg, out: Out): Coverage {
+export function cover(s: StreamState, leg: Leg, at: Ms, out: Out): Coverage {
   if (!leg.call.estimate.cancelsCleanly) {
-    coverOverrun(s, leg, out);
+    coverOverrun(s, leg, at, out);
     return "covered";
   }
   if (leg.extension === "asked") return "covered";
@@ -41,7 +32,7 @@ export function cover(s: StreamState, leg: Leg, out: Out): Coverage {
     ...(adapter.price === undefined ? {} : { price: adapter.price }),
     held: leg.held,
     used: leg,
-    slackTokens: slackTokens(leg),
+    slackTokens: slackOf(leg.recent, at),
     maxOutputTokens: leg.maxOutputTokens,
     extension: leg.extension,
     ...(leg.extensionLeft === undefined ? {} : { left: leg.extensionLeft }),
@@ -51,12 +42,12 @@ export function cover(s: StreamState, leg: Leg, out: Out): Coverage {
 }
 
 /** Usage ran past the hold: ask for more, so that the windows stay true; refused, the call is cut. */
-function coverOverrun(s: StreamState, leg: Leg, out: Out): void {
+function coverOverrun(s: StreamState, leg: Leg, at: Ms, out: Out): void {
   const tokens = leg.inTokens + leg.outTokens - leg.held.tokens;
   const usdMicros = leg.usdMicros - leg.held.usdMicros;
   if ((tokens <= 0 && usdMicros <= 0) || leg.extension === "asked") return;
   const price = leg.outTokens > 0 ? leg.usdMicros / leg.outTokens : 0;
-  const ahead = slackTokens(leg);
+  const ahead = slackOf(leg.recent, at);
   const more = {
     parallel: 0,
     tokens: Math.max(0, tokens) + ahead,
@@ -72,7 +63,7 @@ function extend(s: StreamState, leg: Leg, more: Amounts, out: Out): void {
 }
 
 /** The extension was granted. */
-export function extended(s: StreamState, leg: Leg, more: Amounts, out: Out): Coverage {
+export function extended(s: StreamState, leg: Leg, more: Amounts, at: Ms, out: Out): Coverage {
   leg.extension = "none";
   leg.extensionLeft = undefined;
   if (leg.phase !== "running") return "covered";
@@ -81,19 +72,15 @@ export function extended(s: StreamState, leg: Leg, more: Amounts, out: Out): Cov
     tokens: leg.held.tokens + more.tokens,
     usdMicros: leg.held.usdMicros + more.usdMicros,
   };
-  return cover(s, leg, out);
+  return cover(s, leg, at, out);
 }
 
 /** The extension was refused. A call that cancels cleanly goes on while its hold lasts; any other has already run past it. */
-export function notExtended(s: StreamState, leg: Leg, left: Limits | undefined, out: Out): Coverage {
+export function notExtended(s: StreamState, leg: Leg, left: Limits | undefined, at: Ms, out: Out): Coverage {
   leg.extension = "refused";
   leg.extensionLeft = left;
   if (!leg.call.estimate.cancelsCleanly) return "over";
-  return leg.phase === "running" ? cover(s, leg, out) : "covered";
-}
-
-function slackTokens(leg: Leg): number {
-  return Math.max(SLACK_TOKENS, leg.olderTokens + leg.recentTokens);
+  return leg.phase === "running" ? cover(s, leg, at, out) : "covered";
 }
 
 /** The call's own end: settled at what it used. */
@@ -119,7 +106,7 @@ export function failed(s: StreamState, leg: Leg, failure: Failure, at: Ms, out: 
   leg.outcome = failure.kind === "timeout" ? "timeout" : failure.kind === "cancelled" ? "cancelled" : "failed";
   if (failure.sent || leg.chunks > 0) {
     if (leg.outTokens > 0) learn(s, leg, true, out);
-    addSlack(leg);
+    addSlack(leg, at);
     settle(s, leg, at, out);
     return;
   }
@@ -145,7 +132,7 @@ export function abandon(
   if (phase === "running") {
     out.push({ key: s.key, t: "leg.cancel", leg: leg.index, reason });
     if (leg.outTokens > 0) learn(s, leg, true, out);
-    addSlack(leg);
+    addSlack(leg, at);
     settle(s, leg, at, out);
     return;
   }
@@ -179,11 +166,11 @@ function learn(s: StreamState, leg: Leg, cut: boolean, out: Out): void {
 }
 
 /** What was seen, and what may have been on its way, never more than the hold (A7.4). */
-function addSlack(leg: Leg): void {
+function addSlack(leg: Leg, at: Ms): void {
   const { estimate } = leg.call;
   if (leg.inTokens === 0) leg.inTokens = Math.min(estimate.inTokens, leg.held.tokens);
   const room = Math.max(0, leg.held.tokens - leg.inTokens - leg.outTokens);
-  const slack = Math.min(room, slackTokens(leg));
+  const slack = Math.min(room, slackOf(leg.recent, at));
   const perToken = Math.ceil(estimate.usdMicros / Math.max(1, estimate.outTokens));
   const usdRoom = Math.max(0, leg.held.usdMicros - leg.usdMicros);
   leg.outTokens += slack;

@@ -12,6 +12,7 @@ import type {
   PlanOption,
   PolicyDecision,
 } from "../model/index.js";
+import type { OutputMeter } from "../money/index.js";
 import type { LimitSources, StreamKey, StreamOpening } from "./events.js";
 
 /** Where a call of a stream is in its life. */
@@ -46,10 +47,8 @@ export interface Leg {
   inTokens: number;
   outTokens: number;
   usdMicros: number;
-  /** Output of the current and of the last quarter of a second: what may be on its way when a call is cancelled. */
-  recentTokens: number;
-  olderTokens: number;
-  recentSince: Ms;
+  /** Output of the last quarter of a second: what may be on its way when a call is cancelled. */
+  readonly recent: OutputMeter;
   chunks: number;
   /** Which telling of this call's slot its partials are, and how many of them were told; a higher one voids the earlier. */
   attempt: number;

@@ -163,10 +163,10 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
       if (leg.phase === "holding") holdRefused(s, leg, event, at, out);
       return;
     case "hold.extended":
-      if (extended(s, leg, event.more, out) === "over") cutAtHold(s, leg, at, out);
+      if (extended(s, leg, event.more, at, out) === "over") cutAtHold(s, leg, at, out);
       return;
     case "hold.notExtended":
-      if (notExtended(s, leg, event.left, out) === "over") cutAtHold(s, leg, at, out);
+      if (notExtended(s, leg, event.left, at, out) === "over") cutAtHold(s, leg, at, out);
       return;
     case "hold.unavailable":
       s.ledgerDown = true;

@@ -26,7 +26,9 @@ const learn = (factor: number, n: number, c = createCalibrator(), task = "qa") =
 
 describe("calibrator", () => {
   it("takes an adapter at its word until it is known", () => {
-    expect(createCalibrator().correct("a", "qa", quote())).toEqual(quote());
+    expect(createCalibrator().correct("a", "qa", quote())).toMatchObject(quote());
+    const told = quote({ p95Tokens: 400 });
+    expect(createCalibrator().correct("a", "qa", told)).toBe(told);
   });
 
   it.each([2, 0.5, 1])("learns that calls cost %d times the quote, and leaves what is right alone", (factor) => {
@@ -46,7 +48,7 @@ describe("calibrator", () => {
   it("a new task leans on what is known of its adapter; another adapter is not judged by it", () => {
     const c = learn(2, 100);
     expect(c.correct("a", "new", quote()).outTokens).toBeGreaterThan(350);
-    expect(c.correct("b", "qa", quote())).toEqual(quote());
+    expect(c.correct("b", "qa", quote())).toMatchObject(quote());
   });
 
   it("forgets: after a change the new cost is what counts", () => {
@@ -115,7 +117,8 @@ describe("calibrator", () => {
     let spent = 0;
     for (let i = 0; i < 2_000; i++) {
       const actual = used(2 * Math.exp(0.5 * normal()));
-      const size = sizeHold({ estimate: c.correct("a", "qa", quote()), qos: "gold", left: {} });
+      const { roomyTokens: _, ...estimate } = c.correct("a", "qa", quote());
+      const size = sizeHold({ estimate, qos: "gold", left: {} });
       if (size.ok && i >= 100) {
         if (actual.outTokens > size.maxOutputTokens) over++;
         held += size.maxOutputTokens;
@@ -125,5 +128,19 @@ describe("calibrator", () => {
     }
     expect(over / 1_900).toBeLessThan(0.12);
     expect(held / spent).toBeLessThan(2.2);
+  });
+
+  it("A7.2 a whole bill whose adapter tells a mean alone: four times it where there is room, then the longest call that was seen", () => {
+    const roomyOf = (c = createCalibrator(), e = quote()): number | undefined => c.correct("a", "qa", e).roomyTokens;
+    expect(roomyOf()).toBe(100 + 800);
+    expect(roomyOf(learn(1, 100))).toBe(100 + 800);
+    expect(roomyOf(learn(10, 1))).toBeGreaterThan(100 + 2_400);
+    // Two generations of calls later an outlier is forgotten.
+    const c = learn(3, 1);
+    expect(roomyOf(learn(1, 200, c))).toBeGreaterThanOrEqual(100 + 3 * 200);
+    expect(roomyOf(learn(1, 400, c))).toBeLessThan(100 + 1.3 * 200);
+    // Who tells more is taken at its word, and who cancels cleanly is topped up.
+    for (const more of [{ p95Tokens: 400 }, { varianceTokens: 9 }, { cancelsCleanly: true }, { outTokens: 0 }])
+      expect(roomyOf(createCalibrator(), quote(more))).toBeUndefined();
   });
 });

@@ -51,6 +51,27 @@ describe("sizeHold", () => {
       usd: 550,
     },
     {
+      name: "A7.2 where there is room, what hardly any call passes",
+      input: { e: { roomyTokens: 300, usdMicros: 50 }, left: { tokens: 32 * 300, usdMicros: 32 * 200 } },
+      out: 200,
+      tokens: 300,
+      usd: 200,
+    },
+    {
+      name: "A7.2 at most a part of what is left, and never less than the mean for it",
+      input: { e: { roomyTokens: 300, usdMicros: 50 }, left: { tokens: 32 * 180 } },
+      out: 80,
+      tokens: 180,
+      usd: 80,
+    },
+    {
+      name: "A7.2 without much room the mean, as ever",
+      input: { e: { roomyTokens: 300, usdMicros: 50 }, left: { usdMicros: 32 * 40 } },
+      out: 50,
+      tokens: 150,
+      usd: 50,
+    },
+    {
       name: "A7.2 never less than a useful answer needs",
       input: { e: { outTokens: 1, usdMicros: 1 } },
       out: 16,

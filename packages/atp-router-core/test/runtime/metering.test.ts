@@ -3,7 +3,8 @@ import type { Frame } from "atp-protocol";
 import { createSimulation, syn } from "../../src/testing/index.js";
 import type { AdapterScript, Simulation } from "../../src/testing/index.js";
 
-const quote = { inTokens: 10, outTokens: 20, usdMicros: 100 };
+/** It says that no call passes its mean, so that its hold is that. */
+const quote = { inTokens: 10, outTokens: 20, usdMicros: 100, p95Tokens: 30, p95UsdMicros: 100 };
 
 function biller(answer: AdapterScript["answer"], estimate: object = quote): AdapterScript {
   return { id: "biller", estimate, answer };

@@ -49,7 +49,7 @@ describe("calls of an adapter that cancels cleanly", () => {
       [true, 1_000],
       [false, 100],
     ] as const) {
-      const sim = createSimulation({ adapters: [talker(100, { ...clean, cancelsCleanly })] });
+      const sim = createSimulation({ adapters: [talker(100, { ...clean, p95Tokens: 110, cancelsCleanly })] });
       expect(await run(sim, syn({}))).toMatchObject({ flags: ["FIN"], telemetry: { usd } });
       await sim.router.close();
     }
