@@ -142,6 +142,44 @@ describe("leased budgets", () => {
     expect(await second?.reserve("c", scopes(limits), rest, 1_000)).toEqual({ ok: true });
   });
 
+  it("a chunk that is asked back the moment it is granted still carries the hold that it was for", async () => {
+    const clock = createVirtualClock();
+    const inner = createMemoryLedgerStore(clock);
+    const pressure = pressureOfProcess();
+    let asked = 0;
+    const shared: LedgerStore = {
+      ...inner,
+      async reserve(...args) {
+        // Else the two would go on for ever.
+        if (++asked > 10) throw new Error("asked again and again");
+        const result = await inner.reserve(...args);
+        let ticks = 0;
+        const tell = (): void => {
+          pressure.tell("tenant:acme");
+          if (ticks++ < 20) queueMicrotask(tell);
+        };
+        queueMicrotask(tell);
+        return result;
+      },
+    };
+    const store = createLeasedLedgerStore({ shared, clock, pressure, router: "r0" });
+    expect(await store.reserve("a", scopes({ usdMicros: 32_000 }), call, 1_000)).toEqual({ ok: true });
+    expect(asked).toBe(1);
+  });
+
+  it("A7.2 an extension asks the shared books only for what its chunk lacks", async () => {
+    const clock = createVirtualClock();
+    const shared = createMemoryLedgerStore(clock);
+    const store = createLeasedLedgerStore({ shared, clock, share: 0.5, router: "r0" });
+    const usd = (usdMicros: number): Amounts => ({ ...nothing, usdMicros });
+    await store.reserve("a", scopes({ usdMicros: 1_000 }), usd(400), 1_000);
+    await shared.reserve("other", scopes({ usdMicros: 1_000 }).slice(1), usd(450), 1_000);
+    // Of its chunk 100 are left, and of the budget 50.
+    expect(await store.extend("a", 1, usd(150))).toEqual({ ok: true });
+    expect((await shared.read("tenant:acme"))?.reserved.usdMicros).toBe(1_000);
+    expect(await store.extend("a", 2, usd(1))).toMatchObject({ ok: false });
+  });
+
   it("A7.4 a dead router's chunk is posted in full when a call had left, and comes back when none had", async () => {
     for (const left of [true, false]) {
       const clock = createVirtualClock();
