@@ -141,6 +141,12 @@ export function logObserver(log: Logger): Observer {
       case "replay.failed":
         log.warn({ err: o.error }, "the store of shared sessions did not answer");
         return;
+      case "session.adopted":
+        log.warn(
+          { session: o.session, owner: o.owner, streams: o.streams, cut: o.cut },
+          "a session of a lost router goes on here",
+        );
+        return;
       case "defect":
         log.error({ id: o.id, where: o.where, err: o.error }, "defect");
         return;

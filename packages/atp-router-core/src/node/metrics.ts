@@ -187,6 +187,7 @@ export function createMetrics(): RouterMetrics {
         return;
       case "adapter.failed":
       case "replay.failed":
+      case "session.adopted":
       case "stream.decision":
       case "stream.judged":
         return;

@@ -126,6 +126,14 @@ export type Observation =
   | { readonly t: "violation"; readonly error: ErrorContent; readonly remote: string }
   /** The store of shared sessions did not answer: clients can resume here only. */
   | { readonly t: "replay.failed"; readonly error: unknown }
+  /** A client resumed a session whose router is lost: its streams that had no end yet end in `EAGENTDOWN` here (A9.3). */
+  | {
+      readonly t: "session.adopted";
+      readonly session: string;
+      readonly owner: string;
+      readonly streams: number;
+      readonly cut: number;
+    }
   | { readonly t: "defect"; readonly id: string; readonly where: string; readonly error: unknown };
 
 /** Sees everything, decides nothing. Must not throw. */

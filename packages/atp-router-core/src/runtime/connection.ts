@@ -1,5 +1,6 @@
 import { AtpError, closeCodes, decodeFrame, encodeFrame, payloadTypes } from "atp-protocol";
 import type { Decoded, Frame, HelloContent, Payload } from "atp-protocol";
+import type { Attachment } from "atp-protocol/replay";
 import type { Principal } from "../model/index.js";
 import { StoreUnavailable } from "../ports/index.js";
 import type { Identified } from "../ports/index.js";
@@ -174,17 +175,25 @@ export function openConnection(
         }
         relay = undefined;
         if (session !== fresh) return;
-        const goOn = how === "lost" ? adopt(shared, at.session, asked, fresh) : elsewhere(shared, asked, false, fresh);
+        if (how === "silent") return refused(fresh)(ownerSilent());
+        const goOn = how === "lost" ? adopt(shared, at, asked, fresh) : elsewhere(shared, asked, false, fresh);
         goOn.catch(refused(fresh));
       });
     }
 
     /** The owner of the session is lost: it goes on here, with what the store has of its streams (A9.3). */
-    async function adopt(shared: SharedSessions, id: string, asked: Asked, fresh: Session): Promise<void> {
+    async function adopt(
+      shared: SharedSessions,
+      { session: id, owner }: Attachment,
+      asked: Asked,
+      fresh: Session,
+    ): Promise<void> {
       const { who, hello, tokenId, shownId } = asked;
       const streams = await shared.lost(id, fresh.label(), hello.resume?.streams ?? []);
       await shared.publish(id, who, [shownId, tokenId]);
       if (session !== fresh) return;
+      const cut = streams.filter(({ kept }) => kept.at(-1)?.end !== true).length;
+      tools.observer?.observe({ t: "session.adopted", session: id, owner, streams: streams.length, cut });
       const heir = createSession(tools, {
         id,
         principal: who,
@@ -322,6 +331,12 @@ interface Asked {
 function storeAway(): AtpError {
   const message = "The store that routers share cannot be reached. Connect again later.";
   return new AtpError("EOVERLOAD", message, { retryAfterMs: 1_000 });
+}
+
+/** The router of the session lives, and does not answer: it may in a moment. */
+function ownerSilent(): AtpError {
+  const message = "The router of this session does not answer. Connect again.";
+  return new AtpError("EOVERLOAD", message, { retryAfterMs: 200 });
 }
 
 function notYours(): AtpError {

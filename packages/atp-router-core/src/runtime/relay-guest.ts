@@ -1,8 +1,9 @@
 import { closeCodes } from "atp-protocol";
 import type { ReplayStore } from "atp-protocol/replay";
 import type { Clock } from "../ports/index.js";
+import type { OwnerSilence } from "./owner-silence.js";
 import { relayPipe, unpackParts } from "./relay-pipe.js";
-import type { RelayItem } from "./relay-pipe.js";
+import type { PipeEnd, RelayItem } from "./relay-pipe.js";
 import type { SocketPort } from "./socket.js";
 
 /** How often a relay sees whether the owner is still there. */
@@ -30,10 +31,11 @@ export interface GuestTools {
   readonly self: string;
   readonly clock: Clock;
   readonly gone: (line: string) => void;
+  readonly silence: OwnerSilence;
 }
 
-/** How the owner answered. */
-export type RelayAnswer = "opened" | "unknown" | "lost";
+/** How the owner answered; `silent`: not at all, though the store says that it lives. */
+export type RelayAnswer = "opened" | "unknown" | "lost" | "silent";
 
 /**
  * Lets a client speak with the owner of its session. When the owner is lost on the way, its socket closes with 4000: the client
@@ -52,10 +54,11 @@ export function openRelay(
   let heardAt = clock.now();
   let state: "opening" | "open" | "over" = "opening";
   const pipe = relayPipe(tools.store, session, line, tools.self, owner, lost);
-  let stop = clock.at(clock.now() + OPEN_MS, lost);
+  // Whether it lives is for the store to say: whoever takes over a session of a router that is only slow ends answers that go on there.
+  let stop = clock.at(clock.now() + OPEN_MS, silent);
 
   function pulse(): void {
-    if (clock.now() - heardAt > SILENT_MS) return lost();
+    if (clock.now() - heardAt > SILENT_MS) return silent();
     pipe.push({ t: "pulse" });
     stop = clock.at(clock.now() + PULSE_MS, pulse);
   }
@@ -69,15 +72,20 @@ export function openRelay(
     return wasOpen && !wasOver;
   }
 
-  function lost(): void {
+  function silent(): void {
+    lost(tools.silence.silent(owner, clock.now() - heardAt) ? "lost" : "silent");
+  }
+
+  function lost(how: PipeEnd): void {
     if (state === "over") return;
     const wasOpen = end();
     if (wasOpen) socket.close(closeCodes.goingAway, "the router of this session is lost: resume");
-    else answer("lost");
+    else answer(how);
   }
 
   function take(items: readonly RelayItem[]): void {
     heardAt = clock.now();
+    tools.silence.heard(owner);
     for (const item of items) {
       if (state === "over") return;
       if (item.t === "unknown") {

@@ -54,14 +54,17 @@ export function readBatch(frame: unknown): RelayBatch | null {
   return typeof line === "string" && typeof from === "string" && Array.isArray(items) ? (frame as RelayBatch) : null;
 }
 
-/** Sends items in order, those that wait for one answer of the store together. @param lost the other router is not there */
+/** The other router is not there; or nobody knows, as the store does not answer. */
+export type PipeEnd = "lost" | "silent";
+
+/** Sends items in order, those that wait for one answer of the store together. @param ended nothing gets through any more */
 export function relayPipe(
   store: ReplayStore,
   session: string,
   line: string,
   from: string,
   to: string,
-  lost: () => void,
+  ended: (how: PipeEnd) => void,
 ): RelayPipe {
   let waiting: RelayItem[] = [];
   let sending = false;
@@ -72,11 +75,11 @@ export function relayPipe(
         const items = waiting;
         waiting = [];
         const isThere = await store.tell(to, { key: { session, stream: "0" }, frame: { line, from, items } });
-        if (!isThere) return lost();
+        if (!isThere) return ended("lost");
       }
     } catch {
       // Without the store nothing gets through: the client asks again when it is back.
-      lost();
+      ended("silent");
     } finally {
       sending = false;
     }

@@ -3,6 +3,7 @@ import type { HelloContent, KeptMessage, LostStream, StreamRef } from "atp-proto
 import type { Attachment, ReplayCommand, ReplayStore } from "atp-protocol/replay";
 import type { Principal } from "../model/index.js";
 import type { Clock, Observer, Rng } from "../ports/index.js";
+import { watchSilence } from "./owner-silence.js";
 import { openRelay } from "./relay-guest.js";
 import type { Relay, RelayAnswer } from "./relay-guest.js";
 import { openRemoteLine } from "./relay-owner.js";
@@ -55,6 +56,7 @@ export function shareSessions(tools: SharedTools): SharedSessions {
   const self = rng.hex(12);
   const owned = new Map<string, RemoteLine>();
   const relays = new Map<string, Relay>();
+  const silence = watchSilence(clock);
   let stopCommands: (() => void) | undefined;
   let closed = false;
 
@@ -139,7 +141,7 @@ export function shareSessions(tools: SharedTools): SharedSessions {
     relay(at, socket, open, answer) {
       const line = rng.hex(12);
       const relay = openRelay(
-        { store, self, clock, gone: (gone) => void relays.delete(gone) },
+        { store, self, clock, silence, gone: (gone) => void relays.delete(gone) },
         line,
         at,
         socket,

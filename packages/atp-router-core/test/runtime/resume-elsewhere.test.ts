@@ -18,15 +18,22 @@ interface World {
   readonly a: Simulation;
   readonly b: Simulation;
   readonly lose: () => void;
+  /** While it is slow, commands wait for it. */
+  readonly stall: (on: boolean) => void;
 }
 
 /** @param isTold commands to the lost router are taken and lost, as for a while in a store that leases */
 function world(over: Partial<SimulationConfig> = {}, isTold = false): World {
   const store = createReplayMemory();
   let lost = false;
+  let stalled: (() => void)[] | undefined;
   const mortal: ReplayStore = {
     ...store,
-    commands: (self, take) => store.commands(self, (command) => (lost ? undefined : take(command))),
+    commands: (self, take) =>
+      store.commands(self, (command) => {
+        if (stalled !== undefined) stalled.push(() => take(command));
+        else if (!lost) take(command);
+      }),
     append: async (...args) => (lost ? undefined : store.append(...args)),
     publish: async (...args) => (lost ? undefined : store.publish(...args)),
     forget: async (...args) => (lost ? undefined : store.forget(...args)),
@@ -36,7 +43,12 @@ function world(over: Partial<SimulationConfig> = {}, isTold = false): World {
   const adapters = [{ id: "a", answer }];
   const a = createSimulation({ adapters, replay: mortal, ...over });
   const b = createSimulation({ adapters, clock: a.clock, seed: 2, ...over, replay: heard });
-  return { a, b, lose: () => (lost = true) };
+  const stall = (on: boolean): void => {
+    const waiting = stalled ?? [];
+    stalled = on ? waiting : undefined;
+    if (!on) for (const go of waiting) go();
+  };
+  return { a, b, lose: () => (lost = true), stall };
 }
 
 function hello(resume?: HelloContent["resume"], token?: string): Frame {
@@ -92,7 +104,18 @@ function resumed(at: Simulation, { token, seen }: Dropped): MemorySocket {
   return socket;
 }
 
-const close = ({ a, b }: World): Promise<unknown> => Promise.all([a.router.close(), b.router.close()]);
+/** As a client does that is told to connect again: after a moment, until it is let in. */
+async function resumedAtLast(at: Simulation, first: Dropped): Promise<MemorySocket> {
+  for (;;) {
+    const socket = resumed(at, first);
+    await at.clock.until(() => statesOf(socket) !== undefined || socket.closed !== undefined);
+    if (socket.closed === undefined) return socket;
+    expect(socket.closed.code).toBe(4100);
+    await at.clock.advance(200);
+  }
+}
+
+const close = ({ a, b }: Pick<World, "a" | "b">): Promise<unknown> => Promise.all([a.router.close(), b.router.close()]);
 
 describe("resume at another router", () => {
   it("A9.6 a router that drains says where to go, in welcome, in its status and in each refusal", async () => {
@@ -134,7 +157,7 @@ describe("resume at another router", () => {
     const socket = resumed(b, await dropped(a));
     await a.clock.until(() => socket.end("st1") !== undefined);
     expect(statesOf(socket)).toMatchObject([{ stream_id: "st1", state: "live" }]);
-    await close({ a, b, lose: () => undefined });
+    await close({ a, b });
   });
 
   it("A9.3 the owner's frames come through the other one: the missing suffix, then live, once and in order", async () => {
@@ -227,7 +250,7 @@ describe("resume at another router", () => {
       const first = await dropped(w.a);
       await w.a.clock.advance(30);
       w.lose();
-      const socket = resumed(w.b, first);
+      const socket = await resumedAtLast(w.b, first);
       await w.a.clock.until(() => socket.end("st1") !== undefined);
       const got = numbered(socket);
       expect(got.length).toBeGreaterThan(2);
@@ -255,12 +278,27 @@ describe("resume at another router", () => {
       w.lose();
       await w.a.clock.until(() => socket.closed !== undefined);
       expect(socket.closed?.code).toBe(4000);
-      const again = resumed(w.b, { token: tokenOf(socket), seen: [...first.seen, ...numbered(socket)] });
+      const again = await resumedAtLast(w.b, { token: tokenOf(socket), seen: [...first.seen, ...numbered(socket)] });
       await w.a.clock.until(() => again.end("st1") !== undefined);
       expect(codeOf(again.end("st1"))).toBe("EAGENTDOWN");
       await close(w);
     },
   );
+
+  it("A9.3 an owner that is slow keeps its session: who resumes elsewhere is told to connect again, and loses nothing", async () => {
+    const w = world();
+    const first = await dropped(w.a);
+    w.stall(true);
+    const refused = resumed(w.b, first);
+    await w.a.clock.until(() => refused.closed !== undefined);
+    expect(refused.closed?.code).toBe(4100);
+    w.stall(false);
+    const socket = await resumedAtLast(w.b, first);
+    await w.a.clock.until(() => socket.end("st1") !== undefined);
+    expect(socket.end("st1")?.flags).toEqual(["FIN"]);
+    expect(textOf([...first.seen, ...numbered(socket)])).toBe(whole);
+    await close(w);
+  });
 
   it("A9.6 a router that drained leaves its finished streams to the others", async () => {
     const w = world();
