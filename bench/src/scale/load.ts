@@ -30,6 +30,8 @@ export interface Ends {
   readonly wrong: number;
   /** Errors by code. */
   readonly failed: Readonly<Record<string, number>>;
+  /** What the first of them said. */
+  readonly said: readonly string[];
   /** Ends beyond the first of a stream, as frames. */
   readonly endedTwice: number;
   /** Numbered frames that came twice, out of order, or after one that is missing. */
@@ -48,6 +50,7 @@ interface Tally {
   whole: number;
   wrong: number;
   failed: Record<string, number>;
+  said: string[];
   endedTwice: number;
   outOfOrder: number;
   gaps: number;
@@ -64,6 +67,7 @@ const fresh = (): Tally => ({
   whole: 0,
   wrong: 0,
   failed: {},
+  said: [],
   endedTwice: 0,
   outOfOrder: 0,
   gaps: 0,
@@ -133,6 +137,8 @@ async function ask(client: AtpClient, question: Question, deadlineMs: number): P
         await sleep(100 + Math.random() * 200);
         continue;
       }
+      if (tally.said.length < 20 && code !== "EAGENTDOWN")
+        tally.said.push(`${question.id}: ${(error as Error).message}`);
       count(tally.failed, error instanceof AtpError ? error.code : (code ?? String(error)));
       return undefined;
     }

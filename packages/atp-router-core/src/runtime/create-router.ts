@@ -40,6 +40,8 @@ import { systemClock, systemRng } from "./system.js";
 import { startTicker } from "./ticker.js";
 
 const SWEEP_EVERY_TICKS = 8;
+/** How long a router that closes waits for the store to take what its readers have not had. */
+const HAND_OVER_MS = 3_000;
 
 /**
  * A router to embed: it takes sockets, asks policy, memory, ledger and adapters through their ports, and answers.
@@ -213,7 +215,12 @@ export function createRouter(config: RouterConfig): Router {
     for (const key of [...hosts.keys()]) emit({ t: "drain.over", at: clock.now(), key });
     for (const end of [...connections, ...(shared?.lines() ?? [])])
       end.close(closeCodes.goingAway, "the router shuts down");
-    shared?.close();
+    if (shared !== undefined) {
+      // What still waits for a reader's credit, or for its socket, is for whoever takes the session over.
+      for (const session of sessions.all()) session.left(closeCodes.goingAway, "the router shuts down");
+      await within(clock, HAND_OVER_MS, (resolve) => void shared.written().then(resolve));
+      shared.close();
+    }
     sharing.close();
     // Nobody comes back to a router that is gone.
     for (const session of [...sessions.all()]) if (session.detachedAt !== undefined) session.dispose();

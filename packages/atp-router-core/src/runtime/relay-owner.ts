@@ -31,6 +31,8 @@ export function openRemoteLine(tools: OwnerTools, batch: RelayBatch): RemoteLine
   const { clock, store, self } = tools;
   const [open, ...rest] = batch.items;
   if (open?.t !== "open") return null;
+  // Its socket is gone again: attached, it would take the session from one that came later.
+  if (rest.some((item) => item.t === "closed")) return null;
   const found = tools.find(open.shownId);
   let session = found;
   const pipe = relayPipe(store, found?.id ?? "", batch.line, self, batch.from, () => left(1006, "its router is lost"));

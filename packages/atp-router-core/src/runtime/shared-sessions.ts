@@ -33,6 +33,8 @@ export interface SharedSessions {
   lost(session: string, label: string, asked: NonNullable<HelloContent["resume"]>["streams"]): Promise<LostStream[]>;
   /** Clients of our sessions at other routers. */
   lines(): Iterable<RemoteLine>;
+  /** Resolves when the store has answered to all that was kept so far, however. */
+  written(): Promise<void>;
   close(): void;
 }
 
@@ -57,6 +59,7 @@ export function shareSessions(tools: SharedTools): SharedSessions {
   const owned = new Map<string, RemoteLine>();
   const relays = new Map<string, Relay>();
   const silence = watchSilence(clock);
+  const writes = new Set<Promise<void>>();
   let stopCommands: (() => void) | undefined;
   let closed = false;
 
@@ -132,7 +135,11 @@ export function shareSessions(tools: SharedTools): SharedSessions {
       store.publish(session, principalName(who), self, tokenIds).catch(report);
     },
     kept(session, stream, { seq, parts, end }) {
-      store.append({ session, stream }, { seq, data: packParts(parts), end }, tools.retentionBytes).catch(report);
+      const write = store
+        .append({ session, stream }, { seq, data: packParts(parts), end }, tools.retentionBytes)
+        .catch(report)
+        .finally(() => writes.delete(write));
+      writes.add(write);
     },
     acked(session, stream, seq) {
       store.trim({ session, stream }, seq).catch(report);
@@ -163,6 +170,7 @@ export function shareSessions(tools: SharedTools): SharedSessions {
         }),
       ),
     lines: () => owned.values(),
+    written: async () => void (await Promise.all(writes)),
     close() {
       closed = true;
       stopRetry?.();

@@ -313,6 +313,28 @@ describe("resume at another router", () => {
     await close(w);
   });
 
+  it.each([
+    ["at the router itself", (w: World) => w.a],
+    ["through another router", (w: World) => w.b],
+  ])("A9.6 a router that drained hands over what a reader without credit has not had, %s", async (_, readerOf) => {
+    const w = world();
+    const little = { messages: 4, bytes: 100_000 };
+    const first = await dropped(w.a, 2, { ...syn({}), credit: little });
+    const reader = resumed(readerOf(w), first);
+    await w.a.clock.until(() => statesOf(reader) !== undefined);
+    const drained = w.a.router.drain();
+    await w.a.clock.advance(1_000);
+    await drained;
+    expect(reader.closed?.code).toBe(4000);
+    const seen = [...first.seen, ...numbered(reader)];
+    expect(seen).toHaveLength(4);
+    const socket = resumed(w.b, { token: tokenOf(reader), seen });
+    await w.a.clock.until(() => socket.end("st1") !== undefined);
+    expect(socket.end("st1")?.flags).toEqual(["FIN"]);
+    expect(textOf([...seen, ...numbered(socket)])).toBe(whole);
+    await close(w);
+  });
+
   it("A9.3 an unknown token is a new session, a stranger's is ESEC, and a store that is away costs no more than the resume", async () => {
     const w = world({
       identity: {
