@@ -23,6 +23,7 @@ import { createLedgerDesk } from "./ledger-desk.js";
 import { createMemoryLedgerStore } from "./memory-ledger-store.js";
 import { perform } from "./performer.js";
 import type { Tools } from "./tools.js";
+import { handOver } from "./hand-over.js";
 import { readiness } from "./readiness.js";
 import { parseTask } from "./request.js";
 import type { Router, RouterConfig } from "./router.js";
@@ -40,8 +41,6 @@ import { systemClock, systemRng } from "./system.js";
 import { startTicker } from "./ticker.js";
 
 const SWEEP_EVERY_TICKS = 8;
-/** How long a router that closes waits for the store to take what its readers have not had. */
-const HAND_OVER_MS = 3_000;
 
 /**
  * A router to embed: it takes sockets, asks policy, memory, ledger and adapters through their ports, and answers.
@@ -215,12 +214,7 @@ export function createRouter(config: RouterConfig): Router {
     for (const key of [...hosts.keys()]) emit({ t: "drain.over", at: clock.now(), key });
     for (const end of [...connections, ...(shared?.lines() ?? [])])
       end.close(closeCodes.goingAway, "the router shuts down");
-    if (shared !== undefined) {
-      // What still waits for a reader's credit, or for its socket, is for whoever takes the session over.
-      for (const session of sessions.all()) session.left(closeCodes.goingAway, "the router shuts down");
-      await within(clock, HAND_OVER_MS, (resolve) => void shared.written().then(resolve));
-      shared.close();
-    }
+    if (shared !== undefined) await handOver(shared, sessions.all(), clock);
     sharing.close();
     // Nobody comes back to a router that is gone.
     for (const session of [...sessions.all()]) if (session.detachedAt !== undefined) session.dispose();
