@@ -106,6 +106,7 @@ export type Observation =
   | { readonly t: "adapter.failed"; readonly adapter: string; readonly key: string; readonly failure: Failure }
   | {
       readonly t: "adapter.overrun";
+      /** Its name, as budgets and bills tell it. */
       readonly adapter: string;
       readonly key: string;
       readonly held: number;

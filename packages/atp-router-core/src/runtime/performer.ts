@@ -119,7 +119,7 @@ function performStream(tools: Tools, host: StreamHost, effect: Effect): void {
     case "overrun":
       tools.observer?.observe({
         t: "adapter.overrun",
-        adapter: effect.adapter,
+        adapter: effect.name,
         key,
         held: effect.held,
         used: effect.used,

@@ -266,6 +266,7 @@ export type StreamEffect = { readonly key: StreamKey } & (
   | {
       readonly t: "overrun";
       readonly adapter: string;
+      readonly name: string;
       readonly dimension: "tokens" | "usdMicros";
       readonly held: number;
       readonly used: number;

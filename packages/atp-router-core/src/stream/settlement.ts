@@ -196,5 +196,6 @@ function tellOverrun(
   used: number,
   out: Out,
 ): void {
-  if (used > held) out.push({ key: s.key, t: "overrun", adapter: leg.call.adapter.id, dimension, held, used });
+  const { id: adapter, name } = leg.call.adapter;
+  if (used > held) out.push({ key: s.key, t: "overrun", adapter, name, dimension, held, used });
 }

@@ -158,6 +158,93 @@ describe("A7.4 every way out of a call settles it: at what was seen, never at ze
   });
 });
 
+describe("A7.4 so does a call that others are the cause of", () => {
+  /** What the tenant was debited; nothing is held, and nothing that comes later changes it. */
+  async function debited(sim: Simulation): Promise<{ tokens: number; usd: number }> {
+    const first = (await sim.router.budgets()).tenants["default"];
+    expect(first?.reserved).toEqual({ parallel: 0, tokens: 0, usd_micros: 0 });
+    await sim.clock.advance(200_000);
+    const { posted } = (await sim.router.budgets()).tenants["default"] ?? {};
+    expect(posted).toEqual(first?.posted);
+    await sim.router.close();
+    return { tokens: posted?.tokens ?? -1, usd: posted?.usd_micros ?? -1 };
+  }
+
+  it.each([
+    { name: "that was asked first", slow: "a", startMs: 5_000, outcomes: ["a:cancelled", "b:ok"] },
+    { name: "that was sent beside it", slow: "b", startMs: 400, outcomes: ["a:ok", "b:cancelled"] },
+  ])(
+    "the loser of two calls, the one $name: its input and what may have been on its way",
+    async ({ slow, startMs, outcomes }) => {
+      const answer = (firstMs: number): readonly ScriptStep[] => [{ ...piece(firstMs) }, { afterMs: 10, final: {} }];
+      const pair = { inTokens: 10, outTokens: 10, usdMicros: 100, p95Tokens: 60, p95UsdMicros: 600 };
+      const WARM = 30;
+      const sim = createSimulation({
+        adapters: [
+          {
+            id: "a",
+            estimate: { ...estimate, confidence: 0.9 },
+            answer: (_, nth) => answer(nth < WARM ? 200 : startMs),
+          },
+          { id: "b", estimate: pair, answer: answer(slow === "b" ? 5_000 : 200) },
+        ],
+      });
+      const socket = sim.connect();
+      let bill = { tokens: 0, usd: 0 };
+      let last: Frame | undefined;
+      for (let i = 0; i <= WARM; i++) {
+        const stream = `q${i}`;
+        socket.send(syn({ stream, qos: "gold", meta: { strategy: "single" } }));
+        await sim.clock.until(() => socket.end(stream) !== undefined);
+        last = socket.end(stream);
+        bill = { tokens: bill.tokens + (last?.telemetry?.tokens ?? 0), usd: bill.usd + (last?.telemetry?.usd ?? 0) };
+      }
+      const shares = last?.telemetry?.adapters ?? [];
+      expect(shares.map(({ name, outcome }) => `${name}:${outcome}`)).toEqual(outcomes);
+      const loser = shares.find(({ name }) => name === slow);
+      // Nothing was seen of it: its input, and at least 16 tokens of output at their price.
+      expect(loser?.usd).toBeGreaterThan(0);
+      expect(loser?.usd).toBeLessThanOrEqual(pair.p95UsdMicros);
+      expect(shares.find(({ name }) => name !== slow)?.usd).toBe(pair.usdMicros);
+      expect(last?.telemetry?.usd).toBe(pair.usdMicros + (loser?.usd ?? 0));
+      // Both calls once, and no call twice.
+      expect(await debited(sim)).toEqual(bill);
+    },
+  );
+
+  it("a bronze call that is cut for gold", async () => {
+    // The first call tells how long gold has to wait at most.
+    const long: AdapterScript = {
+      id: "a",
+      estimate: { ...estimate, p95Tokens: 1_100, p95UsdMicros: 11_000 },
+      answer: (_, nth) => (nth === 0 ? pieces(1) : pieces(100)).concat({ final: {} }),
+    };
+    const sim = createSimulation({ adapters: [long], limits: { maxConcurrentCalls: 3 } });
+    const socket = sim.connect();
+    const ask = (stream: string, qos: "gold" | "bronze"): void =>
+      socket.send(syn({ stream, qos, meta: { strategy: "single" } }));
+    ask("w", "gold");
+    await sim.clock.until(() => socket.end("w") !== undefined);
+    // One slot is gold's own; bronze has the others, and the call that began last gives way.
+    for (const stream of ["b1", "b2"]) ask(stream, "bronze");
+    ask("g1", "gold");
+    await sim.clock.advance(250);
+    ask("g2", "gold");
+    await sim.clock.until(() => ["b1", "b2", "g1", "g2"].every((stream) => socket.end(stream) !== undefined));
+    expect(socket.end("b2")?.payload?.content).toMatchObject({ code: "EPREEMPT" });
+    // Its input, and each piece that it said; 20 tokens at their price were on their way at most.
+    const said = socket.of("b2", "agent.result.partial").length - 1;
+    const bill = socket.end("b2")?.telemetry;
+    expect(said).toBeGreaterThan(0);
+    expect(bill?.tokens).toBeGreaterThanOrEqual(20 + 10 * said);
+    expect(bill?.tokens).toBeLessThanOrEqual(20 + 10 * said + 30);
+    expect(bill?.usd).toBeGreaterThanOrEqual(50 + 100 * said);
+    const ends = ["w", "b1", "b2", "g1", "g2"].map((stream) => socket.end(stream)?.telemetry);
+    const sum = (of: "tokens" | "usd"): number => ends.reduce((n, end) => n + (end?.[of] ?? 0), 0);
+    expect(await debited(sim)).toEqual({ tokens: sum("tokens"), usd: sum("usd") });
+  });
+});
+
 describe("A7.4 a crash settles as well", () => {
   /** A ledger that its router lost hold of: what it asks after its death is never done. */
   function mortal(inner: LedgerStore): LedgerStore & { readonly die: () => void } {
