@@ -223,8 +223,10 @@ export function createLedger(state: LedgerState = emptyLedger()): Ledger {
       for (const { amounts } of asked) assertCountable(amounts);
       const fresh = asked.filter(({ hold }) => !holds.has(hold));
       const sum = sumOf(fresh);
+      // guard: group-resolved
       if (fresh.some(({ hold }) => known(hold))) return closed(scopes, sum);
       const own = accountsOf(scopes);
+      // guard: group-fits
       if (!own.every((a) => fits(a, sum))) return refused(own, sum);
       // Each of them fits, since all of them do.
       for (const { hold, amounts } of fresh) ledger.reserve({ hold, scopes, amounts, ttlMs, at });

@@ -119,6 +119,37 @@ function reserveOp(id: HoldId, amounts: Amounts): Op {
   };
 }
 
+/** Both holds at once, over the scopes of the first: all or none. */
+function groupOp(amounts: Amounts): Op {
+  const chain = chainOf.h1;
+  const scopes = chain.map((key, i) => ({
+    source: i === 0 ? ("stream" as const) : ("tenant" as const),
+    key,
+    limits: own,
+  }));
+  return {
+    name: `reserve h1 and h2 ${JSON.stringify(amounts)}`,
+    books(b) {
+      const fresh = ids.filter((id) => b.holds[id]?.open !== true);
+      if (fresh.some((id) => b.holds[id] !== undefined || b.barred.includes(id))) return false;
+      for (const key of chain) b.limits[key] ??= own;
+      if (
+        !room(
+          b,
+          chain,
+          fresh.reduce((sum) => add(sum, amounts), nothing),
+        )
+      )
+        return false;
+      if (fresh.length > 0) b.leaving = b.leaving.filter((s) => !(chain as readonly string[]).includes(s));
+      for (const id of fresh)
+        b.holds[id] = { scopes: [...chain], held: amounts, used: nothing, open: true, sent: false, extended: false };
+      return true;
+    },
+    ledger: (l) => l.reserveAll({ holds: ids.map((hold) => ({ hold, amounts })), scopes, ttlMs: 0, at: 0 }).ok,
+  };
+}
+
 function holdOps(id: HoldId): Op[] {
   return [
     ...kinds.map((amounts) => reserveOp(id, amounts)),
@@ -143,6 +174,14 @@ function holdOps(id: HoldId): Op[] {
       ledger: (l) => void l.dispatched(id),
     },
     {
+      name: `recalled ${id}`,
+      books(b) {
+        const h = b.holds[id];
+        if (h?.open === true) h.sent = false;
+      },
+      ledger: (l) => void l.recalled(id),
+    },
+    {
       // More tokens than any hold has, and no more money: an overrun in one dimension.
       name: `settle ${id}`,
       books: (b) => end(b, id, { parallel: 0, tokens: 4, usdMicros: 1 }),
@@ -161,6 +200,7 @@ function holdOps(id: HoldId): Op[] {
 
 const ops: readonly Op[] = [
   ...ids.flatMap(holdOps),
+  groupOp({ parallel: 1, tokens: 1, usdMicros: 1 }),
   ...ceilings.map((limits, i) => ({
     name: `limit ${i}`,
     books: (b: Books) => void (b.limits[tenant] = limits),

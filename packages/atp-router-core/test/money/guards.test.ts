@@ -54,7 +54,7 @@ describe("the ledger's whole state space, two holds of two streams of one tenant
   }, 120_000);
 
   it("names its guards", () => {
-    expect(guards.length).toBeGreaterThanOrEqual(10);
+    expect(guards.length).toBeGreaterThanOrEqual(12);
     expect(new Set(guards).size).toBe(guards.length);
   });
 

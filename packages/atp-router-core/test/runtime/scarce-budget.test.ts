@@ -51,6 +51,67 @@ describe("a budget that is nearly spent", () => {
     await sim.router.close();
   });
 
+  it("A7.2 a whole bill waits as well when its clip would be below the percentile that its adapter told", async () => {
+    const careful: AdapterScript = {
+      ...speaker,
+      estimate: ({ promptJson }) => ({
+        inTokens: 0,
+        outTokens: wanted(promptJson) / 2,
+        usdMicros: wanted(promptJson) / 2,
+        p95Tokens: wanted(promptJson),
+        p95UsdMicros: wanted(promptJson),
+      }),
+      answer({ promptJson }) {
+        const outTokens = wanted(promptJson) / 2;
+        return [{ afterMs: 1_000, final: { answer: "x", usage: { inTokens: 0, outTokens, usdMicros: outTokens } } }];
+      },
+    };
+    const sim = createSimulation({ adapters: [careful], tenants });
+    // 600 are held, and 400 are left: more than the mean of b, and less than it may need.
+    expect(await ask(sim, { a: 600, b: 480 })).toMatchObject([{ usd: 300 }, { usd: 240 }]);
+    expect(sim.adapters.get("speaker")?.calls.map(({ maxOutputTokens }) => maxOutputTokens)).toEqual([600, 480]);
+    await sim.router.close();
+  });
+
+  it("A7.2 what is freed goes to a call that runs short before one that has not begun", async () => {
+    const whole = (id: string, held: number, spent: number, endMs: number): AdapterScript => ({
+      id,
+      estimate: { inTokens: 0, outTokens: held, usdMicros: held },
+      answer({ maxOutputTokens }) {
+        const outTokens = Math.min(spent, maxOutputTokens);
+        return [{ afterMs: endMs, final: { answer: id, usage: { inTokens: 0, outTokens, usdMicros: outTokens } } }];
+      },
+    });
+    const piece = { afterMs: 100, text: "ten tokens", usage: { inTokens: 0, outTokens: 10, usdMicros: 10 } };
+    const adapters: readonly AdapterScript[] = [
+      // It says three times its quote, and is short after 1.4 s.
+      {
+        id: "short",
+        estimate: { inTokens: 0, outTokens: 100, usdMicros: 100, cancelsCleanly: true },
+        answer: [...Array.from({ length: 30 }, () => piece), { final: {} }],
+      },
+      whole("busy", 400, 400, 10_000),
+      // It gives back 350 of its 370 after 1.5 s.
+      whole("early", 370, 20, 1_500),
+      whole("late", 350, 350, 100),
+    ];
+    const routes = adapters.map(({ id }) => ({ match: { taskType: id }, strategy: "single" as const, adapters: [id] }));
+    const sim = createSimulation({ adapters, routes, tenants });
+    const socket = sim.connect();
+    for (const stream of adapters.map(({ id }) => id)) {
+      socket.send(syn({ stream, meta: { task_type: stream } }));
+      await sim.clock.advance(10);
+    }
+    await sim.clock.advance(1_000);
+    // The late one waits, and did so before the other ran short.
+    expect(sim.adapters.get("late")?.calls).toEqual([]);
+    await sim.clock.until(() => socket.end("short") !== undefined);
+    expect(socket.end("short")).toMatchObject({ flags: ["FIN"], telemetry: { usd: 300 } });
+    await sim.clock.until(() => socket.end("late") !== undefined);
+    expect((await sim.router.budgets()).tenants["default"]?.posted.usd_micros).toBeLessThanOrEqual(1_000);
+    await sim.router.close();
+  });
+
   it("A7.7 what is spent for good is refused at once, with the limit and what would help", async () => {
     const sim = createSimulation({ adapters: [speaker], tenants });
     expect(await ask(sim, { a: 1_000, b: 500 })).toMatchObject([
