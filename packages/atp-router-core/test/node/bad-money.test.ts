@@ -111,7 +111,7 @@ const endOf =
   (stream: string) =>
   ({ stream_id, flags }: Frame): boolean =>
     stream_id === stream && (flags.includes("FIN") || flags.includes("RST"));
-const errorOf = (frame: Frame): Partial<ErrorContent> => (frame.payload?.content ?? {}) as Partial<ErrorContent>;
+const errorOf = (frame: Frame): Partial<ErrorContent> => frame.payload?.content ?? {};
 const isError =
   (code: string) =>
   (frame: Frame): boolean =>

@@ -67,9 +67,10 @@ describe("a budget that is nearly spent", () => {
       },
     };
     const sim = createSimulation({ adapters: [careful], tenants });
-    // 600 are held, and 400 are left: more than the mean of b, and less than it may need.
-    expect(await ask(sim, { a: 600, b: 480 })).toMatchObject([{ usd: 300 }, { usd: 240 }]);
-    expect(sim.adapters.get("speaker")?.calls.map(({ maxOutputTokens }) => maxOutputTokens)).toEqual([600, 480]);
+    await ask(sim, { first: 1_120 });
+    // 560 are spent and 100 held: the 340 that are left are more than the mean of b, and less than it may need.
+    expect(await ask(sim, { a: 100, b: 480 })).toMatchObject([{ usd: 50 }, { usd: 240 }]);
+    expect(sim.adapters.get("speaker")?.calls.map(({ maxOutputTokens }) => maxOutputTokens)).toEqual([1_000, 100, 390]);
     await sim.router.close();
   });
 
