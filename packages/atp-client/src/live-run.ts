@@ -360,7 +360,9 @@ export class LiveRun implements AtpRun {
     if (over || !this.#note(event)) return this.#consumed(seq);
     // A reader that is behind holds the pieces back; the run's own view has taken them.
     if (this.#reader.give(event)) this.#consumed(seq);
-    if (this.#emitter.has(event.type)) this.#emitter.emit(event.type, event as never);
+    if (!this.#emitter.has(event.type)) return;
+    this.#view.join();
+    this.#emitter.emit(event.type, event as never);
   }
 
   /** @returns false for an event that says nothing any more. */

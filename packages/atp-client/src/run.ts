@@ -95,18 +95,52 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
+/** What one adapter's slot said and is not joined to its text yet. */
+interface Voice {
+  attempt: number;
+  pieces: string[];
+}
+
 /** The text of each adapter's slot as it grows. */
 export class TextView {
-  readonly texts = new Map<string, string>();
-  readonly #attempts = new Map<string, number>();
+  readonly #texts = new Map<string, string>();
+  readonly #voices = new Map<string, Voice>();
+  #isJoined = true;
+
+  /** A live view: it lags behind only while a burst of pieces is handed out. */
+  get texts(): ReadonlyMap<string, string> {
+    this.join();
+    return this.#texts;
+  }
 
   /** @returns false for a piece of an attempt that a later one has voided. */
-  add(slot: string, event: PartialEvent): boolean {
-    const attempt = this.#attempts.get(slot) ?? 0;
-    if (event.attempt < attempt) return false;
-    if (event.attempt > attempt) this.#attempts.set(slot, event.attempt);
-    const earlier = event.attempt > attempt ? "" : (this.texts.get(slot) ?? "");
-    this.texts.set(slot, earlier + event.text);
+  add(slot: string, { attempt, text }: PartialEvent): boolean {
+    let voice = this.#voices.get(slot);
+    if (voice === undefined) this.#voices.set(slot, (voice = { attempt: 0, pieces: [] }));
+    if (attempt < voice.attempt) return false;
+    if (attempt > voice.attempt) {
+      voice.attempt = attempt;
+      voice.pieces = [];
+      this.#texts.set(slot, "");
+    }
+    voice.pieces.push(text);
+    // A text that grows by each piece of a burst on its own keeps each of them, and a node for it: that is most of a piece's cost.
+    if (this.#isJoined) {
+      this.#isJoined = false;
+      void Promise.resolve().then(() => {
+        this.join();
+      });
+    }
     return true;
+  }
+
+  join(): void {
+    if (this.#isJoined) return;
+    this.#isJoined = true;
+    for (const [slot, voice] of this.#voices) {
+      if (voice.pieces.length === 0) continue;
+      this.#texts.set(slot, (this.#texts.get(slot) ?? "") + voice.pieces.join(""));
+      voice.pieces = [];
+    }
   }
 }

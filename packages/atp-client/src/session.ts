@@ -180,7 +180,7 @@ export class Session implements Carrier {
       return;
     }
     if (this.#settings.inspected()) this.#host.frame("in", decoded.frame, bytes);
-    this.#step({ t: "socket.frame", frame: decoded.frame, bytes });
+    this.#run({ at: this.#settings.clock.now(), t: "socket.frame", frame: decoded.frame, bytes });
   }
 
   #transmit(data: Encoded): void {
@@ -200,17 +200,19 @@ export class Session implements Carrier {
 
   /** Events that come while one is being handled wait for it: a user's listener may cancel from inside a message. */
   #step(event: EventWithoutTime): void {
+    this.#run({ at: this.#settings.clock.now(), ...event });
+  }
+
+  #run(event: EndpointEvent): void {
     if (this.#over) return;
-    const timed = event as EndpointEvent & { at: number };
-    timed.at = this.#settings.clock.now();
     if (this.#stepping) {
-      this.#inbox.push(timed);
+      this.#inbox.push(event);
       return;
     }
     this.#stepping = true;
     this.#sent = false;
     try {
-      this.#handle(timed);
+      this.#handle(event);
       for (let next = this.#inbox.shift(); next !== undefined && !this.#over; next = this.#inbox.shift())
         this.#handle(next);
     } finally {
