@@ -326,7 +326,7 @@ export class Link implements LineHost, SessionHost {
   }
 
   #line(url: string): Line {
-    return new Line(this.#settings.socket(url, offered(this.#settings, this.#session)), this);
+    return new Line(this.#settings.socket(url, this.#session?.subprotocols ?? offered(this.#settings.codecs)), this);
   }
 
   #mayFollow(url: string): boolean {

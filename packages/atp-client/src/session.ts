@@ -55,7 +55,7 @@ export class Session implements Carrier {
   constructor(settings: SessionSettings, host: SessionHost) {
     this.#settings = settings;
     this.#host = host;
-    this.#wire = new Wire(settings.codecs);
+    this.#wire = new Wire(settings.codecs, settings.limits);
     this.#poll = new BufferedPoll(settings.clock, (bytes) => {
       this.#step({ t: "socket.buffered", bytes });
     });
@@ -173,8 +173,7 @@ export class Session implements Carrier {
   // ---- the socket ----
 
   receive(data: string | ArrayBuffer, bytes: number): void {
-    // The bound of a frame is for what a router reads (A3.3); a message may come whole (A6).
-    const decoded = this.#wire.decode(data, { max_frame_bytes: this.#settings.limits.max_message_bytes });
+    const decoded = this.#wire.decode(data);
     if (!decoded.ok) {
       this.#step({ t: "socket.refused", refusal: decoded.refusal, bytes });
       return;
@@ -190,7 +189,7 @@ export class Session implements Carrier {
     if (isUnjudged || inspected) {
       const bytes = sizeOf(data);
       if (isUnjudged) this.#unjudged.sent(bytes, this.#opening as LiveRun);
-      const frame = inspected ? this.#wire.shown(data, this.#settings.limits) : null;
+      const frame = inspected ? this.#wire.shown(data) : null;
       if (frame !== null) this.#host.frame("out", frame, bytes);
     }
     this.#line.send(data);

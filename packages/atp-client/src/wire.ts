@@ -1,19 +1,22 @@
-import type { Decoded, DecodeLimits, Encoded, Frame } from "atp-protocol";
+import type { Decoded, DecodeLimits, Encoded, Frame, WireLimits } from "atp-protocol";
 import type { WireCodec } from "./ports.js";
 
 /** The encoding of one session: offered on its first socket, chosen by the router, kept for every resume (A1.2, A8.1). */
 export class Wire {
   readonly #codecs: readonly WireCodec[];
+  /** The bound of a frame is for what a router reads (A3.3); a message may come whole (A6). */
+  readonly #bound: DecodeLimits;
   #chosen: WireCodec | null = null;
 
   /** @param codecs in the order of preference; the last one is what a router speaks that chose none */
-  constructor(codecs: readonly WireCodec[]) {
+  constructor(codecs: readonly WireCodec[], { max_message_bytes }: Pick<WireLimits, "max_message_bytes">) {
     this.#codecs = codecs;
+    this.#bound = { max_frame_bytes: max_message_bytes };
   }
 
   /** What to offer on the next socket. */
   get subprotocols(): readonly string[] {
-    return this.#chosen === null ? this.#codecs.map(({ subprotocol }) => subprotocol) : [this.#chosen.subprotocol];
+    return offered(this.#chosen === null ? this.#codecs : [this.#chosen]);
   }
 
   choose(protocol: string): void {
@@ -24,13 +27,13 @@ export class Wire {
     return this.#codec.encode(frame);
   }
 
-  decode(data: string | ArrayBuffer, limits: DecodeLimits): Decoded {
-    return this.#codec.decode(data, limits);
+  decode(data: string | ArrayBuffer): Decoded {
+    return this.#codec.decode(data, this.#bound);
   }
 
   /** A frame that was just encoded, as an inspector shows it. */
-  shown(data: Encoded, limits: DecodeLimits): Frame | null {
-    const decoded = this.decode(typeof data === "string" ? data : data.slice().buffer, limits);
+  shown(data: Encoded): Frame | null {
+    const decoded = this.decode(typeof data === "string" ? data : data.slice().buffer);
     return decoded.ok ? decoded.frame : null;
   }
 
@@ -39,10 +42,7 @@ export class Wire {
   }
 }
 
-/** What the next socket offers: what the session speaks already, or all there is. */
-export function offered(
-  { codecs }: { readonly codecs: readonly WireCodec[] },
-  session: { readonly subprotocols: readonly string[] } | null,
-): readonly string[] {
-  return session?.subprotocols ?? new Wire(codecs).subprotocols;
+/** What a socket offers of these. */
+export function offered(codecs: readonly WireCodec[]): readonly string[] {
+  return codecs.map(({ subprotocol }) => subprotocol);
 }

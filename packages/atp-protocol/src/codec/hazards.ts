@@ -43,23 +43,23 @@ export function beforeTooDeep(text: string, depth = 0): string | null {
 /** Escapes of a JSON text one by one: a pair of surrogates, half of one, which is told, or any other. */
 const escapes = /\\(?:ud[89ab]..\\ud[c-f]..|(ud[89a-f])|.)/gi;
 
-/** Whether a JSON text holds half of a surrogate pair, raw or in an escape (A3.3). */
-function hasLoneSurrogate(text: string): boolean {
-  if (!isWellFormed(text)) return true;
-  if (text.includes("\\u")) for (const [, lone] of text.matchAll(escapes)) if (lone !== undefined) return true;
+/** Whether an escape of a JSON text stands for half of a surrogate pair (A3.3). */
+function escapesHalf(text: string): boolean {
+  for (const [, lone] of text.matchAll(escapes)) if (lone !== undefined) return true;
   return false;
 }
 
-/** What a text with a forbidden key holds, escaped or not, so that its values must be walked. Honest texts rarely do. */
-const keyTraces = /proto|constructor|\\u00/;
+/** What a text with a forbidden key holds, unless it escapes a letter of it. Honest texts rarely do. */
+const keyTraces = /proto|constructor/;
 
 /**
  * What A3.3 forbids in a text that was parsed to `value`, nesting aside.
  * @returns its name, or null.
  */
 export function hazardOf(text: string, value: unknown, place: Place = Place.Frame): string | null {
-  if (hasLoneSurrogate(text)) return LONE;
-  return keyTraces.test(text) ? forbiddenKey(value, place) : null;
+  const hasEscapes = text.includes("\\u");
+  if (!isWellFormed(text) || (hasEscapes && escapesHalf(text))) return LONE;
+  return (hasEscapes && text.includes("\\u00")) || keyTraces.test(text) ? forbiddenKey(value, place) : null;
 }
 
 function forbiddenKey(value: unknown, place: Place): string | null {
