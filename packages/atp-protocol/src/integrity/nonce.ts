@@ -1,3 +1,5 @@
+import { AtpError } from "../frame/errors.js";
+
 /** How far a nonce's time may be off, and for how long it is remembered (A10). */
 const WINDOW_MS = 300_000;
 
@@ -10,6 +12,7 @@ export interface NonceStore {
    * its session's epoch, stream and number. Sent again after a resume that message has the same nonce, and is let through to where
    * its number is known (A10).
    * @returns false when it was recorded before and not yet forgotten, unless by the same owner.
+   * @throws when it cannot tell: the frame is then not taken, and its sender told to come back
    */
   record(principal: string, nonce: string, untilMs: number, nowMs: number, owner?: string): Promise<boolean> | boolean;
 }
@@ -30,8 +33,8 @@ export function readNonce(nonce: string, nowMs: number): number | null {
 }
 
 /**
- * Nonces in this process's memory, at most `maxEntries` of them. When it is full it refuses new ones rather than forget:
- * a forgotten nonce could be replayed.
+ * Nonces in this process's memory, at most `maxEntries` of them. When it is full it takes no new ones rather than forget:
+ * a forgotten nonce could be replayed. Its `record` then throws AtpError `EOVERLOAD`, until the oldest one's time is over.
  * @default maxEntries 1,000,000
  */
 export function createNonceMemory(maxEntries = 1_000_000): NonceStore {
@@ -46,7 +49,10 @@ export function createNonceMemory(maxEntries = 1_000_000): NonceStore {
       const key = `${principal}\n${nonce}`;
       const before = known.get(key);
       if (before !== undefined && before.until >= nowMs) return owner !== undefined && before.owner === owner;
-      if (known.size >= maxEntries) return false;
+      if (known.size >= maxEntries)
+        throw new AtpError("EOVERLOAD", "The memory of nonces is full: its oldest are forgotten within 5 minutes.", {
+          details: { rule: "A10" },
+        });
       known.delete(key);
       known.set(key, { until: untilMs, owner });
       return true;
