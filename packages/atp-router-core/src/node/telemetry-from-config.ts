@@ -44,7 +44,10 @@ export async function telemetryFromConfig({ file, otlpUrl }: ProcessConfig, log:
   });
   closing.push(() => sdk.close());
   observers.push(otelMetrics());
-  const tracing = otelTracing({ captureContent: telemetry.capture_content === true });
+  const tracing = otelTracing({
+    provider: sdk.tracerProvider,
+    captureContent: telemetry.capture_content === true,
+  });
   return { observers, tracing, close: () => all(closing) };
 }
 

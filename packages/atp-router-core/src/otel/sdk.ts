@@ -1,8 +1,15 @@
-import { ROOT_CONTEXT } from "@opentelemetry/api";
+import { ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import type { ContextManager } from "@opentelemetry/api";
+import { leanOptions } from "./lean-options.js";
+import { LeanTracer } from "./lean-tracer.js";
+import type { SpanStarterProvider } from "./lean-tracer.js";
+import type { SpanAttributes } from "./span-bytes.js";
+import { SpanSender } from "./span-sender.js";
 
 /** A running SDK. */
 export interface Telemetry {
+  /** For `otelTracing`: spans that cost the router least. Others may use the global one. */
+  readonly tracerProvider: SpanStarterProvider;
   /** Sends what is still there, within a bound. */
   close(): Promise<void>;
 }
@@ -35,14 +42,18 @@ const explicitContext: ContextManager = {
   },
 };
 
+/** The instrumentation scope of every span and metric of a router. */
+const SCOPE = "atp-router-core";
+
 /**
  * Starts OpenTelemetry's SDK and registers it: traces and metrics go out over OTLP/HTTP in batches. An endpoint that is slow or gone
  * costs what was not sent, never a request. Needs the optional peer `@opentelemetry/sdk-node`. The SDK's own `OTEL_*` variables hold
- * where this sets nothing.
+ * where this sets nothing; spans of `tracerProvider` go through the SDK's own pipeline when
+ * a variable asks for what the lean one does not do ({@link leanOptions}).
  * @throws Error when the peer is not installed
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
-  const { NodeSDK } = await import("@opentelemetry/sdk-node").catch((cause: unknown) => {
+  const { NodeSDK, resources } = await import("@opentelemetry/sdk-node").catch((cause: unknown) => {
     throw new Error(
       "telemetry over OTLP needs the package @opentelemetry/sdk-node: install it beside atp-router-core",
       {
@@ -59,23 +70,39 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     process.env["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio";
     process.env["OTEL_TRACES_SAMPLER_ARG"] = String(options.sampleRatio);
   }
-  const sdk = new NodeSDK({
-    serviceName: process.env["OTEL_SERVICE_NAME"] ?? options.serviceName ?? "atp-router",
-    instrumentations: [],
-    contextManager: explicitContext,
-  });
+  const serviceName = process.env["OTEL_SERVICE_NAME"] ?? options.serviceName ?? "atp-router";
+  const sdk = new NodeSDK({ serviceName, instrumentations: [], contextManager: explicitContext });
   sdk.start();
+  const lean = leanOptions(process.env);
+  const sender =
+    lean === undefined
+      ? undefined
+      : new SpanSender({
+          ...lean.sender,
+          scope: SCOPE,
+          resource: async () => {
+            const { defaultResource, detectResources, envDetector, hostDetector, processDetector } = resources;
+            const resource = defaultResource()
+              .merge(detectResources({ detectors: [envDetector, processDetector, hostDetector] }))
+              .merge(resources.resourceFromAttributes({ "service.name": serviceName }));
+            await resource.waitForAsyncAttributes?.();
+            return resource.attributes as SpanAttributes;
+          },
+        });
   return {
+    tracerProvider:
+      sender === undefined || lean === undefined
+        ? trace
+        : { getTracer: () => new LeanTracer((span) => sender.add(span), lean.sampling) },
     close: () =>
       new Promise((resolve) => {
         const late = setTimeout(resolve, options.closeMs ?? 3_000);
-        sdk
-          .shutdown()
-          .catch(() => undefined)
-          .finally(() => {
+        Promise.allSettled([sdk.shutdown(), sender?.close()])
+          .then(() => {
             clearTimeout(late);
             resolve();
-          });
+          })
+          .catch(resolve);
       }),
   };
 }

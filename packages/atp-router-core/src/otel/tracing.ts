@@ -1,12 +1,13 @@
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from "@opentelemetry/api";
-import type { Attributes, Context, Span, SpanContext, Tracer, TracerProvider } from "@opentelemetry/api";
+import type { Context, SpanContext } from "@opentelemetry/api";
 import type { CallStart, StreamStart, StreamTrace, TraceEnd, TracingPort } from "../ports/index.js";
 import { names, PROVIDER } from "./attributes.js";
+import type { SpanStarter, SpanStarterProvider, TracedSpan, TracedSpanOptions } from "./lean-tracer.js";
 
 /** Options of {@link otelTracing}. */
 export interface OtelTracingOptions {
-  /** @default the global one, which an SDK registers */
-  readonly provider?: TracerProvider;
+  /** Any `TracerProvider` of the API, or the lean one of `startTelemetry`. @default the global one, which an SDK registers */
+  readonly provider?: SpanStarterProvider;
   /** Write prompts into spans, where policy does not forbid it. @default false */
   readonly captureContent?: boolean;
 }
@@ -25,11 +26,11 @@ export function otelTracing(options: OtelTracingOptions = {}): TracingPort {
 }
 
 class OtelStream implements StreamTrace {
-  private readonly span: Span;
+  private readonly span: TracedSpan;
   private readonly context: Context;
 
   constructor(
-    private readonly tracer: Tracer,
+    private readonly tracer: SpanStarter,
     private readonly start: StreamStart,
     private readonly captureContent: boolean,
   ) {
@@ -48,7 +49,7 @@ class OtelStream implements StreamTrace {
       },
       parentOf(start),
     );
-    this.context = trace.setSpan(ROOT_CONTEXT, this.span);
+    this.context = trace.setSpanContext(ROOT_CONTEXT, this.span.spanContext());
   }
 
   step(name: string): (end: TraceEnd) => void {
@@ -57,7 +58,7 @@ class OtelStream implements StreamTrace {
   }
 
   call({ operation, adapter, model, attempt, maxOutputTokens }: CallStart): ReturnType<StreamTrace["call"]> {
-    const attributes: Attributes = {
+    const attributes: NonNullable<TracedSpanOptions["attributes"]> = {
       [names.operation]: operation,
       [names.provider]: PROVIDER,
       [names.adapter]: adapter,
@@ -76,7 +77,7 @@ class OtelStream implements StreamTrace {
     const began = performance.now();
     return {
       traceparent: traceparentOf(span.spanContext()),
-      first: () => span.setAttribute(names.timeToFirstChunk, (performance.now() - began) / 1_000),
+      first: () => void span.setAttribute(names.timeToFirstChunk, (performance.now() - began) / 1_000),
       end: (end) => finish(span, end),
     };
   }
@@ -85,25 +86,22 @@ class OtelStream implements StreamTrace {
     const { span } = this;
     // What was there from the start, and what is 0, is not said: each attribute costs its making and its sending.
     if (span.isRecording()) {
-      const attributes: Attributes = {
-        [names.outcome]: outcome,
-        [names.inputTokens]: t.in_tokens ?? 0,
-        [names.outputTokens]: t.out_tokens ?? 0,
-        [names.usdMicros]: t.usd,
-      };
-      if (t.strategy !== undefined && t.strategy !== this.start.strategy) attributes[names.strategy] = t.strategy;
-      if ((t.queue_ms ?? 0) > 0) attributes[names.queueMs] = t.queue_ms;
-      if ((t.escalations ?? 0) > 0) attributes[names.escalations] = t.escalations;
-      if (t.agreement !== undefined) attributes[names.agreement] = t.agreement;
+      span.setAttribute(names.outcome, outcome);
+      span.setAttribute(names.inputTokens, t.in_tokens ?? 0);
+      span.setAttribute(names.outputTokens, t.out_tokens ?? 0);
+      span.setAttribute(names.usdMicros, t.usd);
+      if (t.strategy !== undefined && t.strategy !== this.start.strategy) span.setAttribute(names.strategy, t.strategy);
+      if (t.queue_ms !== undefined && t.queue_ms > 0) span.setAttribute(names.queueMs, t.queue_ms);
+      if (t.escalations !== undefined && t.escalations > 0) span.setAttribute(names.escalations, t.escalations);
+      if (t.agreement !== undefined) span.setAttribute(names.agreement, t.agreement);
       if (this.captureContent && captured)
-        attributes[names.inputMessages] = this.start.promptJson.slice(0, MAX_CAPTURED);
-      span.setAttributes(attributes);
+        span.setAttribute(names.inputMessages, this.start.promptJson.slice(0, MAX_CAPTURED));
     }
     finish(span, outcome === "final" ? {} : { error: outcome });
   }
 }
 
-function finish(span: Span, { error, inTokens, outTokens, usdMicros }: TraceEnd): void {
+function finish(span: TracedSpan, { error, inTokens, outTokens, usdMicros }: TraceEnd): void {
   if (inTokens !== undefined) span.setAttribute(names.inputTokens, inTokens);
   if (outTokens !== undefined) span.setAttribute(names.outputTokens, outTokens);
   if (usdMicros !== undefined) span.setAttribute(names.usdMicros, usdMicros);

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { metrics, trace } from "@opentelemetry/api";
+import { metrics, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startTelemetry } from "../../src/otel/index.js";
 
@@ -11,7 +11,8 @@ async function collector(silent: boolean): Promise<{ endpoint: string; got: Map<
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      got.set(request.url ?? "", Buffer.concat(chunks));
+      const path = request.url ?? "";
+      got.set(path, Buffer.concat([got.get(path) ?? Buffer.alloc(0), ...chunks]));
       if (!silent) response.end();
     });
   });
@@ -32,8 +33,13 @@ describe("the SDK", () => {
     const telemetry = await startTelemetry({ endpoint, serviceName: "test-router" });
     trace.getTracer("test").startSpan("a span of the test").end();
     metrics.getMeter("test").createCounter("a counter of the test").add(1);
+    telemetry.tracerProvider.getTracer("test").startSpan("a lean span", undefined, ROOT_CONTEXT).end();
     await telemetry.close();
     expect([...got.keys()]).toContain("/v1/traces");
+    expect(got.get("/v1/traces")?.toString("latin1")).toContain("a lean span");
+    // Both say by their attributes which process they come from.
+    for (const said of ["telemetry.sdk.language", "process.pid", "test-router"])
+      expect(got.get("/v1/traces")?.toString("latin1").split(said)).toHaveLength(3);
     expect(got.get("/v1/traces")?.toString("latin1")).toContain("a span of the test");
     expect(got.get("/v1/traces")?.toString("latin1")).toContain("test-router");
     expect([...got.keys()]).toContain("/v1/metrics");
@@ -43,7 +49,9 @@ describe("the SDK", () => {
     metrics.disable();
     const hole = await collector(true);
     const stuck = await startTelemetry({ endpoint: hole.endpoint, closeMs: 200 });
+    const lean = stuck.tracerProvider.getTracer("test");
     for (let i = 0; i < 5_000; i++) trace.getTracer("test").startSpan("lost").end();
+    for (let i = 0; i < 5_000; i++) lean.startSpan("lost", undefined, ROOT_CONTEXT).end();
     // The collector never answers. Without the bound this would take the exporter's own time limit of ten seconds.
     const began = performance.now();
     await stuck.close();
