@@ -62,7 +62,7 @@ export function openAuditLog(options: AuditLogOptions): AuditLog {
     const text = canonicalJson(record);
     head = hashOfText(text, key);
     seq++;
-    out.write(`${prefix}${text.slice(0, -1)},"hash":"${head}"}\n`);
+    out.write(`${prefix}${text.slice(0, -1)}`, `,"hash":"${head}"}\n`);
   }
 
   if (last?.torn === true) write({ event: "log.recovered" }, "\n");

@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import type { Observer } from "../ports/index.js";
 import { lineSink } from "./line-sink.js";
 
-/** Characters that may wait for the disk; past it records are dropped and counted, never a stream held up. */
+/** Bytes that may wait for the disk; past it records are dropped and counted, never a stream held up. */
 const MAX_WAITING = 4 * 1_048_576;
 
 /** Writes decision records, one JSON line each. */
@@ -27,7 +27,7 @@ export function recordLog(path: string, onError: (error: Error) => void): Record
     observer: {
       observe(o) {
         if (o.t !== "stream.decision" && o.t !== "stream.judged") return;
-        if (broken || out.waitingChars > MAX_WAITING) {
+        if (broken || out.waitingBytes > MAX_WAITING) {
           dropped++;
           return;
         }
@@ -36,7 +36,7 @@ export function recordLog(path: string, onError: (error: Error) => void): Record
           o.t === "stream.decision"
             ? { key, tenant: o.tenant, ...o.record }
             : { key, verdict: { task: o.task, groups: o.groups, truth: o.truth } };
-        out.write(`${JSON.stringify(line)}\n`);
+        out.write(JSON.stringify(line), "\n");
       },
     },
     get dropped() {

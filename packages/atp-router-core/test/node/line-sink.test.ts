@@ -7,9 +7,8 @@ function disk(): { readonly sink: Writable; readonly pieces: string[]; readonly 
   const pieces: string[] = [];
   let end: ((error?: Error) => void) | undefined;
   const sink = new Writable({
-    decodeStrings: false,
-    write(chunk: string, _encoding, done) {
-      pieces.push(chunk);
+    write(chunk: Buffer, _encoding, done) {
+      pieces.push(chunk.toString());
       end = done;
     },
   });
@@ -27,15 +26,36 @@ describe("lines on their way to a file", () => {
     const out = lineSink(sink);
     for (const line of ["a\n", "b\n", "c\n"]) out.write(line);
     expect(pieces).toEqual(["a\n"]);
-    expect([out.waiting, out.waitingChars]).toEqual([3, 6]);
+    expect([out.waiting, out.waitingBytes]).toEqual([3, 6]);
     done();
     await turn();
-    expect([out.waiting, out.waitingChars]).toEqual([2, 4]);
+    expect([out.waiting, out.waitingBytes]).toEqual([2, 4]);
     vi.advanceTimersByTime(24);
     out.write("d\n");
     expect(pieces).toHaveLength(1);
     vi.advanceTimersByTime(1);
     expect(pieces).toEqual(["a\n", "b\nc\nd\n"]);
+  });
+
+  it("a rush is written whole, with every character", async () => {
+    const { sink, pieces, done } = disk();
+    const out = lineSink(sink);
+    const lines = Array.from({ length: 3_000 }, (_, i) => `${i} é 😀 ${"x".repeat(i % 1_000)}\n`);
+    for (const [i, line] of lines.entries()) {
+      out.write(line.slice(0, 2), line.slice(2));
+      if (i % 500 !== 0) continue;
+      done();
+      await turn();
+      vi.advanceTimersByTime(25);
+    }
+    const closed = out.close();
+    for (let i = 0; i < 3; i++) {
+      done();
+      await turn();
+    }
+    await closed;
+    expect(pieces.join("")).toBe(lines.join(""));
+    expect([out.waiting, out.waitingBytes]).toEqual([0, 0]);
   });
 
   it("a quiet log is written at once each time", async () => {
