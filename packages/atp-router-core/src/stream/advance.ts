@@ -3,7 +3,7 @@ import { judge, weigh } from "../consensus/index.js";
 import type { Verdict, WeighOptions } from "../consensus/index.js";
 import type { Advice } from "../learning/index.js";
 import { sizeFirstHold } from "../money/index.js";
-import type { Estimate, Limits, Ms } from "../model/index.js";
+import type { Limits, Ms } from "../model/index.js";
 import { askAdvice, heard, moveNext } from "./advice.js";
 import type { StreamEffect, StreamEvent } from "./events.js";
 import { failureOf } from "./failures.js";
@@ -169,11 +169,6 @@ function tellProvisional(s: StreamState, verdict: Verdict, out: Out): void {
   });
 }
 
-/** A clip below this is an answer that is probably cut. A call that is topped up may still get more. */
-function outputToWaitFor({ cancelsCleanly, inTokens, outTokens, p95Tokens }: Estimate): number {
-  return cancelsCleanly || p95Tokens === undefined ? outTokens : Math.max(outTokens, p95Tokens - inTokens);
-}
-
 /** A hold was refused: ask smaller, wait for running work, or do without the call. */
 export function holdRefused(s: StreamState, leg: Leg, refused: HoldRefused, at: Ms, out: Out): void {
   if (leg.hedges !== undefined) {
@@ -200,7 +195,7 @@ export function holdRefused(s: StreamState, leg: Leg, refused: HoldRefused, at: 
     const smaller = size.ok && (size.amounts.tokens < leg.held.tokens || size.amounts.usdMicros < leg.held.usdMicros);
     // What running work holds may come back: a short wait is better than an answer that is surely cut.
     const others = refusal.limitSource !== "stream" && refusal.reserved > 0;
-    if (size.ok && others && size.maxOutputTokens < outputToWaitFor(leg.call.estimate)) waits = true;
+    if (size.ok && others && size.maxOutputTokens < leg.call.estimate.outTokens) waits = true;
     if (size.ok && smaller && !waits) {
       leg.held = size.amounts;
       leg.maxOutputTokens = size.maxOutputTokens;
