@@ -155,16 +155,19 @@ export function createTenantBudgets({ clock, ledger, desk, room, ...first }: Ten
     },
     async view(tenant) {
       const { period, ...limits } = tenants[tenant]?.budget ?? {};
-      const scope = scopeOf(tenant);
+      const wall = clock.wall();
       const sliding = slidings.get(tenant);
-      const balance = (await ledger.read(scope.key)) ?? { limits, posted: nothing, reserved: nothing };
+      const balance = (await ledger.read(tenantScope(tenant, period, wall))) ?? {
+        limits,
+        posted: nothing,
+        reserved: nothing,
+      };
       if (period === undefined) return budgetView(balance);
-      if (sliding === undefined)
-        return {
-          ...budgetView(balance),
-          period: period as "hour" | "day" | "month",
-          resets_at: told(scope.refillsAt ?? 0),
-        };
+      if (sliding === undefined) {
+        const kind = period as "hour" | "day" | "month";
+        const ends = new Date(calendarPeriod(kind, wall).endsAt);
+        return { ...budgetView(balance), period: kind, resets_at: ends.toISOString() };
+      }
       // What has left the window is neither spent nor part of the ceiling any more.
       const past = spentBefore(limits, balance.limits, balance.posted);
       const posted = {
