@@ -24,8 +24,9 @@ export class EventQueue {
     const event = this.#items[this.#head];
     if (event === undefined) return undefined;
     this.#head++;
-    // Cut off what was taken now and then, not at each event: amortised constant time.
-    if (this.#head > 512 && this.#head * 2 > this.#items.length) {
+    // Nothing of what was taken is held once all was; else it is cut off now and then: amortised constant time.
+    if (this.#head === this.#items.length) this.#items.length = this.#head = 0;
+    else if (this.#head > 512 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }

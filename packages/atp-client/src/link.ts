@@ -1,4 +1,4 @@
-import { closeAction, payloadTypes } from "atp-protocol";
+import { closeAction } from "atp-protocol";
 import type { Frame, HelloContent, StatusContent, WelcomeContent } from "atp-protocol";
 import type { Backoff } from "./backoff.js";
 import { connectError, downError } from "./errors.js";
@@ -137,12 +137,12 @@ export class Link implements LineHost, SessionHost {
   control(session: Session, frame: Frame): void {
     const content = frame.payload?.content;
     switch (frame.payload?.type) {
-      case payloadTypes.error: {
+      case "error": {
         const error = readError(content);
         if (error !== null) this.#host.tell("warning", error);
         return;
       }
-      case payloadTypes.status: {
+      case "control.status": {
         const status = content as StatusContent;
         this.#host.tell("status", status);
         if (status.state !== "DRAINING") return;
@@ -150,7 +150,7 @@ export class Link implements LineHost, SessionHost {
         this.#drained(session, status.resume_url);
         return;
       }
-      case payloadTypes.auth:
+      case "control.auth":
         if (typeof (content as { deadline_ms?: unknown } | null)?.deadline_ms === "number") void this.#renew(session);
         return;
       default:
@@ -343,7 +343,7 @@ export class Link implements LineHost, SessionHost {
   async #renew(session: Session): Promise<void> {
     try {
       const token = await askToken(this.#settings.token);
-      if (token !== undefined) session.control(null, { type: payloadTypes.auth, content: { token } });
+      if (token !== undefined) session.control(null, { type: "control.auth", content: { token } });
     } catch (thrown) {
       this.#settings.logger.warn?.("the token function failed; the router will close at its deadline", { thrown });
     }

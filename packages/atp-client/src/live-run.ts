@@ -1,4 +1,4 @@
-import { AtpError, payloadTypes, utf8Length } from "atp-protocol";
+import { AtpError, utf8Length } from "atp-protocol";
 import type {
   AcceptContent,
   Frame,
@@ -212,8 +212,8 @@ export class LiveRun implements AtpRun {
 
   control(frame: Frame): void {
     const { type, content } = frame.payload ?? {};
-    if (type === payloadTypes.detached) return this.#detached(frame);
-    if (type === payloadTypes.error && this.#leaving !== null) {
+    if (type === "control.detached") return this.#detached(frame);
+    if (type === "error" && this.#leaving !== null) {
       this.#leaving.reject(readError(content) ?? new AtpError("EPROTO", "The router knows no detaching."));
       this.#leaving = null;
     }
@@ -290,7 +290,7 @@ export class LiveRun implements AtpRun {
 
   #tellDetach(): void {
     if (this.#leaving === null || !this.#known || this.#phase.name !== "open") return;
-    this.#phase.carrier.control(this, { type: payloadTypes.detach, content: {} });
+    this.#phase.carrier.control(this, { type: "control.detach", content: {} });
   }
 
   #detached({ session_id, stream_id, payload }: Frame): void {
@@ -349,7 +349,7 @@ export class LiveRun implements AtpRun {
   #tellWindow(): void {
     if (this.#phase.name !== "open") return;
     const content = { number: this.window.number, window: this.window.ceilings };
-    this.#phase.carrier.control(this, { type: payloadTypes.windowUpdate, content });
+    this.#phase.carrier.control(this, { type: "control.window_update", content });
   }
 
   /** @param seq the number of the message it came in; absent for what takes none. */

@@ -1,4 +1,4 @@
-import { AtpError, payloadTypes } from "atp-protocol";
+import { AtpError } from "atp-protocol";
 import type {
   AcceptContent,
   ConsensusContent,
@@ -87,13 +87,13 @@ function eventOf(frame: Frame): RunEvent | null {
   const payload = frame.payload;
   if (payload === undefined || !isObject(payload.content)) return null;
   const { confidence } = payload;
-  if (payload.type === payloadTypes.partial) {
+  if (payload.type === "agent.result.partial") {
     const event = partialEvent(payload.content as unknown as PartialContent, frame);
     return event === null || confidence === undefined ? event : { ...event, confidence };
   }
   const sure = confidence === undefined ? {} : { confidence };
   switch (payload.type) {
-    case payloadTypes.provisional: {
+    case "agent.result.provisional": {
       const answer = payload.content["answer"];
       return {
         type: "provisional",
@@ -103,21 +103,21 @@ function eventOf(frame: Frame): RunEvent | null {
         frame,
       };
     }
-    case payloadTypes.question:
+    case "agent.question":
       return { type: "question", content: payload.content, frame };
-    case payloadTypes.log:
+    case "agent.log":
       return { type: "log", content: payload.content, frame };
-    case payloadTypes.plan: {
+    case "control.plan": {
       const plan = readPlan(payload.content);
       return plan === null ? null : { type: "plan", plan, frame };
     }
-    case payloadTypes.windowUpdate: {
+    case "control.window_update": {
       const { window, left } = payload.content as unknown as WindowUpdateContent;
       return isObject(window) ? { type: "window", window, ...(isObject(left) ? { left } : {}), frame } : null;
     }
-    case payloadTypes.status:
+    case "control.status":
       return { type: "status", status: payload.content as unknown as StatusContent, frame };
-    case payloadTypes.error:
+    case "error":
       return {
         type: "warning",
         error: readError(payload.content) ?? new AtpError("EINTERNAL", "The router sent an error without a code."),
@@ -156,7 +156,7 @@ export function readResumed(content: unknown): readonly ResumedState[] {
 /** Reads a FIN. Null when it carries no answer (A4.3 asks for `ok` and `answer`). */
 export function readFinal(frame: Frame): FinalResult | null {
   const content = frame.payload?.content;
-  if (frame.payload?.type !== payloadTypes.final || !isObject(content)) return null;
+  if (frame.payload?.type !== "agent.result.final" || !isObject(content)) return null;
   const { ok, answer, adapter, consensus } = content as unknown as Partial<FinalContent>;
   if (typeof ok !== "boolean" || typeof answer !== "string") return null;
   return {

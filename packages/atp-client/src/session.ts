@@ -1,4 +1,4 @@
-import { createClientEndpoint, fragmentation, payloadTypes } from "atp-protocol";
+import { createClientEndpoint, fragmentation } from "atp-protocol";
 import type {
   AtpError,
   Encoded,
@@ -137,7 +137,7 @@ export class Session implements Carrier {
 
   feedback(run: LiveRun, feedback: Feedback): boolean {
     if (this.#over || this.#line === null || !this.#welcomed) return false;
-    const message = { payload: { type: payloadTypes.feedback, content: feedback } };
+    const message = { payload: { type: "agent.feedback", content: feedback } };
     this.#step({ t: "stream.send", stream: run.ref, message });
     return true;
   }
@@ -294,8 +294,8 @@ export class Session implements Carrier {
   #control(stream: StreamRef | null, frame: Frame): void {
     if (stream !== null) return this.#runs.get(stream)?.control(frame);
     const { type, content } = frame.payload ?? {};
-    if (type === payloadTypes.error) this.#connectionError(content);
-    if (type === payloadTypes.resumed) {
+    if (type === "error") this.#connectionError(content);
+    if (type === "control.resumed") {
       for (const { stream_id, state } of readResumed(content))
         this.#runs.get(`${frame.session_id}/${stream_id}`)?.resumed(state);
     }

@@ -53,6 +53,29 @@ describe("a run", () => {
     ).toEqual(["accept", "a0:one ", "b0:uno ", "a1:two", "final"]);
   });
 
+  it("shows its listeners the text up to their own piece, in a view that was taken before", async () => {
+    const held = holding();
+    const { client } = world(held.script);
+    const run = client.stream("hi");
+    const view = run.text;
+    const seen: (string | undefined)[] = [];
+    run.on("partial", () => seen.push(view.get("a")));
+    await settle();
+    held.streams[0]?.partial("a", 0, "one ").partial("a", 1, "two ").partial("a", 2, "three");
+    await settle();
+    expect(seen).toEqual(["one ", "one two ", "one two three"]);
+  });
+
+  it("keeps a view of its text live without listeners", async () => {
+    const held = holding();
+    const { client } = world(held.script);
+    const view = client.stream("hi").text;
+    await settle();
+    held.streams[0]?.partial("a", 0, "one ").partial("a", 1, "two");
+    await settle();
+    expect(view.get("a")).toBe("one two");
+  });
+
   it("gives the final, the bill and the texts without being read", async () => {
     const { client } = world(answering);
     const run = client.stream("hi");

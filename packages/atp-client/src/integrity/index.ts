@@ -3,7 +3,6 @@
  * a browser's bundle grows by its hashes.
  * @packageDocumentation
  */
-import { payloadTypes } from "atp-protocol";
 import type { Decoded, Frame } from "atp-protocol";
 import { needsSeal, nonceOf, sealFault, sealFrameSync, sha256Digest } from "atp-protocol/integrity";
 import type { SyncDigest } from "atp-protocol/integrity";
@@ -52,13 +51,13 @@ export function integrity(options: IntegrityOptions): Required<Pick<ClientOption
 
 /** Why it does not let a client in, a router says before it knows whose key to take. That a session is gone it says signed. */
 function isStranger({ stream_id, sig, payload }: Frame): boolean {
-  if (sig !== undefined || stream_id !== "0" || payload?.type !== payloadTypes.error) return false;
+  if (sig !== undefined || stream_id !== "0" || payload?.type !== "error") return false;
   return (payload.content as { code?: unknown } | null)?.code !== "ERESUME";
 }
 
 function refused({ session_id, stream_id, msg_seq, flags, payload }: Frame, fault: string): Decoded {
   const message =
-    payload?.type === payloadTypes.welcome && fault === "signature_missing"
+    payload?.type === "control.welcome" && fault === "signature_missing"
       ? "The router does not sign its frames: it has no key for this principal."
       : `The router's frame has a wrong seal: ${fault}.`;
   const address = { sessionId: session_id, streamId: stream_id, msgSeq: msg_seq, flags };

@@ -1,7 +1,6 @@
 import { sliceJson } from "../codec/fragments.js";
 import { utf8Length } from "../codec/text.js";
 import type { Frame } from "../frame/frame.js";
-import { payloadTypes } from "../frame/payload.js";
 import { joinFragment } from "./reassembly.js";
 import type { Fragmentation } from "./role.js";
 import type { State } from "./state.js";
@@ -18,7 +17,7 @@ function split(s: State, frame: Frame): readonly Encoded[] | null {
   const { payload: _, flags, telemetry, ...first } = frame;
   const { v, session_id, stream_id, msg_seq } = frame;
   const overhead = s.config.sizeOf(
-    s.config.encode({ ...frame, payload: { type: payloadTypes.fragment, content: { data: "" } } }),
+    s.config.encode({ ...frame, payload: { type: "atp.fragment", content: { data: "" } } }),
   );
   const room = s.limits.max_frame_bytes - overhead - SPARE_BYTES;
   const slices = room > 0 ? sliceJson(text, room) : [];
@@ -30,7 +29,7 @@ function split(s: State, frame: Frame): readonly Encoded[] | null {
       ...(index === 0 ? first : { v, session_id, stream_id, msg_seq }),
       frag_seq: index,
       flags: index === last ? [] : index === 0 && flags.includes("SYN") ? ["SYN", "MORE"] : ["MORE"],
-      payload: { type: payloadTypes.fragment, content: index < last ? { data } : { data, end } },
+      payload: { type: "atp.fragment", content: index < last ? { data } : { data, end } },
       ...(index === last && telemetry !== undefined ? { telemetry } : {}),
     };
     return s.config.encode(part);

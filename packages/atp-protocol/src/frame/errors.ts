@@ -23,8 +23,8 @@ export interface ErrorContent {
 export interface AtpErrorOptions {
   /** @default "no" */
   readonly processed?: Processed;
-  readonly retryAfterMs?: number;
-  readonly details?: Readonly<Record<string, unknown>>;
+  readonly retryAfterMs?: number | undefined;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
   readonly cause?: unknown;
 }
 
@@ -70,12 +70,8 @@ export class AtpError extends Error {
     const known = isErrorCode(content.code);
     return new AtpError(known ? content.code : "EINTERNAL", content.message, {
       processed: content.processed,
-      ...(content.retry_after_ms === undefined ? {} : { retryAfterMs: content.retry_after_ms }),
-      ...(known
-        ? content.details === undefined
-          ? {}
-          : { details: content.details }
-        : { details: { ...content.details, code: content.code } }),
+      retryAfterMs: content.retry_after_ms,
+      details: known ? content.details : { ...content.details, code: content.code },
     });
   }
 
