@@ -1,8 +1,9 @@
 import { defineConfig } from "tsup";
 import { library } from "../../tsup.base.js";
+import { internalNames } from "./scripts/internal-names.mjs";
 
-export default defineConfig(
-  library(
+export default defineConfig({
+  ...library(
     {
       index: "src/index.ts",
       "schema/index": "src/schema/index.ts",
@@ -14,4 +15,7 @@ export default defineConfig(
     },
     "neutral",
   ),
-);
+  esbuildOptions(options) {
+    options.mangleProps = internalNames;
+  },
+});

@@ -91,5 +91,5 @@ export class RunReader {
 
 /** Whether a frame of these flags has a number of its own. */
 function isMessage(flags: readonly string[]): boolean {
-  return flags.length === 0 || flags.every((flag) => flag === "MORE" || flag === "OPT");
+  return flags.every((flag) => flag === "MORE" || flag === "OPT");
 }

@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { internalNames } from "./internal-names.mjs";
 
 const GOAL_BYTES = 5_632;
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -13,6 +14,8 @@ const result = await build({
   },
   bundle: true,
   minify: true,
+  // As the package's own build does.
+  mangleProps: internalNames,
   format: "esm",
   target: "es2022",
   platform: "neutral",
