@@ -36,10 +36,13 @@ const ROUND_MS = 50;
 const DRAIN_MS = 60_000;
 
 const ceilings: Readonly<Record<HoldScope["source"], Limits>> = {
-  stream: { parallel: 12, tokens: 40_000, usdMicros: 77_000 },
-  session: { parallel: 40, tokens: 200_000, usdMicros: 390_000 },
-  tenant: { parallel: 400, tokens: 5_000_000, usdMicros: 9_700_000 },
+  stream: { parallel: 12, tokens: 40_000, usdMicros: 80_000 },
+  session: { parallel: 30, tokens: 200_000, usdMicros: 400_000 },
+  tenant: { parallel: 330, tokens: 3_000_000, usdMicros: 6_000_000 },
 };
+
+/** How likely a caller who is refused begins anew, rather than wait for what others hold: the outer a scope, the later. */
+const IMPATIENCE: Readonly<Record<HoldScope["source"], number>> = { stream: 0.2, session: 0.05, tenant: 0.0004 };
 
 type Operation = () => Promise<unknown>;
 
@@ -124,7 +127,7 @@ export async function runStorm({ seed, operations, stores: make }: StormOptions)
       if (refusal.remedy === "raise" || tokens <= 0 || usdMicros <= 0) {
         const spent = scopes.find(({ source }) => source === refusal.limitSource);
         // Some do not wait for what is held by others, but begin anew.
-        if (spent !== undefined && (refusal.remedy === "raise" || chance(0.2))) replace(spent.key);
+        if (spent !== undefined && (refusal.remedy === "raise" || chance(IMPATIENCE[spent.source]))) replace(spent.key);
         return;
       }
       asked = { parallel: 1, tokens: Math.min(asked.tokens, tokens), usdMicros: Math.min(asked.usdMicros, usdMicros) };
