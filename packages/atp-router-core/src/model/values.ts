@@ -135,6 +135,8 @@ export interface Failure {
   /** False only when it is certain that the adapter never saw the call. */
   readonly sent: boolean;
   readonly retryAfterMs?: number;
+  /** This router had no slot for it: its adapter is not to blame. */
+  readonly shed?: true;
 }
 
 /** A piece of an adapter's answer as it streams. */

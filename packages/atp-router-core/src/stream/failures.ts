@@ -11,7 +11,7 @@ export function failureOf(s: StreamState): StreamFailure {
     ),
     ...s.candidates.flatMap((c) => (c.failure === undefined ? [] : [{ adapter: c.info.name, failure: c.failure }])),
   ];
-  const answered = failures.filter(({ failure }) => failure.kind !== "budget");
+  const answered = failures.filter(({ failure }) => failure.kind !== "budget" && failure.shed !== true);
   if (s.ledgerDown) {
     return {
       code: "EOVERLOAD",

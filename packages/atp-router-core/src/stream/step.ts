@@ -195,7 +195,13 @@ function stepLeg(s: StreamState, event: LegEvent, at: Ms, out: Out): void {
       out.push({ key: s.key, t: "hold.void", hold: leg.hold });
       skipped(
         leg,
-        { kind: "exhausted", message: `shed: ${event.reason}`, sent: false, retryAfterMs: event.retryAfterMs },
+        {
+          kind: "exhausted",
+          message: `shed: ${event.reason}`,
+          sent: false,
+          retryAfterMs: event.retryAfterMs,
+          shed: true,
+        },
         at,
       );
       advance(s, at, out);
