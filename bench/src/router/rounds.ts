@@ -81,12 +81,14 @@ export function startFloor(adapter: Controlled, client: string, cork: boolean): 
   return startChild("baselines/router.mjs", [String(adapter.port), client, ...(cork ? ["cork"] : [])]);
 }
 
+type Named = Pick<Variant, "name">;
+
 /** All turns of a run. A variant that took several turns in a round counts with their mean. */
 export class Turns {
   private readonly turns = new Map<string, Map<number, Turn[]>>();
 
   /** Keeps a turn of a round. */
-  add(round: number, mode: Mode, variant: Variant, turn: Turn): void {
+  add(round: number, mode: Mode, variant: Named, turn: Turn): void {
     const key = `${mode.name} ${variant.name}`;
     const rounds = this.turns.get(key) ?? new Map<number, Turn[]>();
     this.turns.set(key, rounds);
@@ -97,7 +99,7 @@ export class Turns {
    * One figure of a variant, a value per round. With `beside`, only of the rounds in which that variant took part too.
    * @throws Error when it was not measured
    */
-  values(mode: Mode, variant: Variant, figure: keyof Turn, beside: Variant = variant): number[] {
+  values(mode: Mode, variant: Named, figure: keyof Turn, beside: Named = variant): number[] {
     const other = this.rounds(mode, beside);
     return [...this.rounds(mode, variant)]
       .filter(([round]) => other.has(round))
@@ -112,11 +114,11 @@ export class Turns {
   }
 
   /** Whether the variant took a turn in this mode. */
-  has(mode: Mode, variant: Variant): boolean {
+  has(mode: Mode, variant: Named): boolean {
     return this.turns.has(`${mode.name} ${variant.name}`);
   }
 
-  private rounds(mode: Mode, variant: Variant): ReadonlyMap<number, Turn[]> {
+  private rounds(mode: Mode, variant: Named): ReadonlyMap<number, Turn[]> {
     const rounds = this.turns.get(`${mode.name} ${variant.name}`);
     if (rounds === undefined) throw new Error(`${variant.name} took no turn in mode ${mode.name}`);
     return rounds;

@@ -148,6 +148,7 @@ runBench(async () => {
       ),
       "turns of telemetry taken anew, a router being short of CPU": info("", one(telemetry.repeated)),
       "exports that came at the collector": info("", one(telemetry.exports)),
+      "K3.burst of two equal routers without telemetry, a turn each": info("x", telemetry.equal),
       ...Object.fromEntries(
         noPolicy.map((o) => [`OPA ${o.name}: slowest refusal`, info("ms", one(o.slowestMs))] as const),
       ),
