@@ -11,7 +11,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** What the SDK's own pipeline of spans does and the lean one does not: with one of these set, the SDK's is used. */
 const OTHERS =
-  /^OTEL_(EXPORTER_OTLP_(TRACES_)?(CERTIFICATE|CLIENT_\w+|COMPRESSION|INSECURE)|SPAN_\w+|ATTRIBUTE_\w+|SDK_DISABLED|CONFIG_FILE|NODE_RESOURCE_DETECTORS|NODE_EXPERIMENTAL_SDK_METRICS)$/;
+  /^OTEL_(EXPORTER_OTLP_(TRACES_)?(CERTIFICATE|CLIENT_\w+|COMPRESSION|INSECURE)|SPAN_\w+|ATTRIBUTE_\w+|BSP_EXPORT_TIMEOUT|SDK_DISABLED|CONFIG_FILE|NODE_RESOURCE_DETECTORS|NODE_EXPERIMENTAL_SDK_METRICS)$/;
 
 const samplers: Readonly<Record<string, (ratio: number) => Sampling>> = {
   always_on: () => ({ ratio: 1, parentBased: false }),

@@ -195,6 +195,7 @@ describe("which pipeline", () => {
     { OTEL_TRACES_SAMPLER: "jaeger_remote" },
     { OTEL_BSP_MAX_QUEUE_SIZE: "many" },
     { OTEL_SDK_DISABLED: "true" },
+    { OTEL_BSP_EXPORT_TIMEOUT: "1000" },
     { OTEL_EXPORTER_OTLP_ENDPOINT: "" },
   ])("is the SDK's with %j", (env) => {
     expect(leanOptions({ ...endpoint, ...env })).toBeUndefined();
