@@ -154,9 +154,10 @@ export async function telemetryCost(adapter: Controlled, folder: string, rounds:
       }
       progress(`telemetry: round ${round} of ${rounds}`);
     }
+    /** CPU of `a` over that of `b`. */
     const of = (mode: typeof burst, all: Turns, a: { readonly name: string }, b: { readonly name: string }): Spread =>
       all.has(mode, a) && all.has(mode, b)
-        ? ratio(all.values(mode, b, "routerCpuMs", a), all.values(mode, a, "routerCpuMs", b))
+        ? ratio(all.values(mode, a, "routerCpuMs", b), all.values(mode, b, "routerCpuMs", a))
         : spread([Number.NaN]);
     return {
       burst: of(burst, turns, on, off),
