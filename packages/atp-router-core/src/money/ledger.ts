@@ -16,8 +16,11 @@ import type { Account } from "./account.js";
 /** How much longer a hold lives than it was asked for, so that a late settlement still finds it (A7.4). */
 export const EXPIRY_GRACE_MS = 5_000;
 
-/** Ids of resolved holds that are surely remembered, so that a repeat that comes late is known as one. */
-const REMEMBERED = 16_384;
+/**
+ * Ids of resolved holds that are surely remembered, so that a repeat that comes late is known as one: thousands of calls later, while
+ * repeats come within the call's own. More of them leave the processor's caches, and a hold took a quarter longer.
+ */
+const REMEMBERED = 4_096;
 
 interface Hold {
   readonly accounts: readonly Account[];
